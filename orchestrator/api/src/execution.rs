@@ -1,0 +1,215 @@
+//! Executions: the request that starts one, and what the API tells of them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{error::Invalid, fargate, id::ExecutionId, image, lock, status::Status, timeout::Timeout};
+
+/// The longest command that travels in the task's overrides, in bytes.
+pub const MAX_COMMAND_BYTES: usize = 4096;
+
+/// The longest value of one environment variable, in bytes.
+pub const MAX_ENV_VALUE_BYTES: usize = 4096;
+
+/// Names that a request may not set: they are the orchestrator's to set.
+pub const RESERVED_ENV_PREFIX: &str = "RUNVOY_";
+
+/// Body of `POST /executions`. A field that is not known here is refused by name: a typo in `lock` must never run
+/// unlocked. What is left out takes the deployment's default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecutionRequest {
+    /// Run by the image's `/bin/sh -c`, once, exactly as given.
+    pub command: String,
+    /// The container image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Added to the command's environment.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// Held from launch until the task has stopped; no other execution runs under it meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<String>,
+    /// How long the command may run.
+    #[serde(default, alias = "timeout_seconds", skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Timeout>,
+    /// Units of 1/1024 vCPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<u32>,
+    /// MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u32>,
+    /// Spare capacity: cheaper, and may be interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spot: Option<bool>,
+}
+
+impl ExecutionRequest {
+    /// Checks every rule that needs no look at the deployment. The first field that breaks one is named.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        self.validate_command()?;
+        if let Some(image) = &self.image {
+            image::validate(image)?;
+        }
+        if let Some(lock) = &self.lock {
+            lock::validate(lock)?;
+        }
+        fargate::size(self.cpu, self.memory)?;
+        self.env.iter().try_for_each(|(name, value)| validate_env(name, value))
+    }
+
+    fn validate_command(&self) -> Result<(), Invalid> {
+        if self.command.trim().is_empty() {
+            return Err(Invalid::new("command", "is required"));
+        }
+        if self.command.len() > MAX_COMMAND_BYTES {
+            let problem = format!("must have at most {MAX_COMMAND_BYTES} bytes, not {}", self.command.len());
+            return Err(Invalid::new("command", problem));
+        }
+        if self.command.contains('\0') {
+            return Err(Invalid::new("command", "must not contain a NUL character"));
+        }
+        Ok(())
+    }
+}
+
+fn validate_env(name: &str, value: &str) -> Result<(), Invalid> {
+    let shown = name.escape_debug();
+    let word = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
+    if name.is_empty() || name.as_bytes()[0].is_ascii_digit() || !name.bytes().all(word) {
+        return Err(Invalid::new("env", format!("has a name that no shell can read: `{shown}`")));
+    }
+    if name.starts_with(RESERVED_ENV_PREFIX) {
+        return Err(Invalid::new("env", format!("must not set `{shown}`: `{RESERVED_ENV_PREFIX}*` is runvoy's own")));
+    }
+    if value.len() > MAX_ENV_VALUE_BYTES || value.contains('\0') {
+        let problem = format!("has a value of more than {MAX_ENV_VALUE_BYTES} bytes or with a NUL: `{shown}`");
+        return Err(Invalid::new("env", problem));
+    }
+    Ok(())
+}
+
+/// Reply of `POST /executions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExecutionStarted {
+    /// Names the execution from now on.
+    pub execution_id: ExecutionId,
+    /// [`Status::Starting`].
+    pub status: Status,
+    /// The log viewer, with a token that reads this execution's log for 48 hours.
+    pub log_url: String,
+    /// The fence that the lock was taken with, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock_fence: Option<u64>,
+}
+
+/// One execution, as `GET /executions/{id}` tells it. Times are RFC 3339 in UTC.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Execution {
+    /// Its id.
+    pub execution_id: ExecutionId,
+    /// Where it stands.
+    pub status: Status,
+    /// Who started it.
+    pub user_email: String,
+    /// What it runs.
+    pub command: String,
+    /// In which image.
+    pub image: String,
+    /// Under which lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock_name: Option<String>,
+    /// The fence of that lock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock_fence: Option<u64>,
+    /// When it was accepted.
+    pub started_at: String,
+    /// When it reached its terminal status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<String>,
+    /// The command's own; absent while it runs, and when it never ran or can't be known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// Why it ended as it did, where the exit code alone does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// From `started_at` to `completed_at`, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_seconds: Option<u64>,
+    /// What its task cost, in US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+    /// Which rates the cost was reckoned with; `estimated` where the true price is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_basis: Option<String>,
+    /// The ECS task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_arn: Option<String>,
+    /// The CloudWatch Logs stream of the command's output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_stream_name: Option<String>,
+    /// Units of 1/1024 vCPU.
+    pub cpu: u32,
+    /// MiB.
+    pub memory: u32,
+    /// How long the command may run, in seconds.
+    pub timeout_seconds: u32,
+    /// Whether it runs on spare capacity.
+    #[serde(default)]
+    pub spot: bool,
+}
+
+/// Reply of `GET /executions`, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExecutionList {
+    /// One page.
+    pub executions: Vec<Execution>,
+    /// Asks for the next page; absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(json: serde_json::Value) -> &'static str {
+        serde_json::from_value::<ExecutionRequest>(json).unwrap().validate().unwrap_err().field
+    }
+
+    #[test]
+    fn the_broken_field_is_named() {
+        use serde_json::json;
+        assert_eq!(field(json!({"command": " \n"})), "command");
+        assert_eq!(field(json!({"command": "x".repeat(4097)})), "command");
+        assert_eq!(field(json!({"command": "a\0b"})), "command");
+        assert_eq!(field(json!({"command": "x", "lock": "in\u{7}fra"})), "lock");
+        assert_eq!(field(json!({"command": "x", "image": "a b"})), "image");
+        assert_eq!(field(json!({"command": "x", "cpu": 3})), "cpu");
+        assert_eq!(field(json!({"command": "x", "memory": 3})), "memory");
+        assert_eq!(field(json!({"command": "x", "env": {"RUNVOY_LOCK_FENCE": "1"}})), "env");
+        assert_eq!(field(json!({"command": "x", "env": {"A-B": "1"}})), "env");
+    }
+
+    #[test]
+    fn a_typo_never_runs_unlocked() {
+        let error = serde_json::from_str::<ExecutionRequest>(r#"{"command":"x","lokc":"prod"}"#).unwrap_err();
+        assert!(error.to_string().contains("unknown field `lokc`"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_set_is_not_sent() {
+        let request = ExecutionRequest { command: "true".into(), ..ExecutionRequest::default() };
+        assert_eq!(serde_json::to_string(&request).unwrap(), r#"{"command":"true"}"#);
+    }
+
+    #[test]
+    fn timeouts_come_as_numbers_or_words() {
+        for json in [r#"{"command":"x","timeout":600}"#, r#"{"command":"x","timeout_seconds":"10m"}"#] {
+            let request: ExecutionRequest = serde_json::from_str(json).unwrap();
+            assert_eq!(request.timeout.unwrap().seconds(), 600);
+        }
+        assert!(serde_json::from_str::<ExecutionRequest>(r#"{"command":"x","timeout":-5}"#).is_err());
+    }
+}

@@ -1,0 +1,141 @@
+//! What each function's role may do: the calls that the orchestrator makes, and nothing else.
+//!
+//! `resources` are `Fn::Sub` texts over the template's logical ids, so that a policy can name only what the template has.
+
+use serde::Serialize;
+
+/// One statement of a role's policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Grant {
+    /// `Sid` of the statement.
+    pub sid: &'static str,
+    /// IAM actions.
+    pub actions: &'static [&'static str],
+    /// `Fn::Sub` texts.
+    pub resources: &'static [&'static str],
+    /// Narrows the statement.
+    pub condition: Option<Condition>,
+}
+
+/// `{operator: {key: value}}`; the value is a `Fn::Sub` text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Condition {
+    /// Such as `ArnEquals`.
+    pub operator: &'static str,
+    /// Such as `ecs:cluster`.
+    pub key: &'static str,
+    /// What it is compared with.
+    pub value: &'static str,
+}
+
+const CLUSTER_ONLY: Option<Condition> =
+    Some(Condition { operator: "ArnEquals", key: "ecs:cluster", value: "${Cluster.Arn}" });
+
+const RUN: Grant = Grant {
+    sid: "RunTasks",
+    actions: &["ecs:RunTask"],
+    resources: &["arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${AWS::StackName}-*:*"],
+    condition: CLUSTER_ONLY,
+};
+
+const PASS: Grant = Grant {
+    sid: "PassTaskRoles",
+    actions: &["iam:PassRole"],
+    resources: &["${TaskRole.Arn}", "${TaskExecutionRole.Arn}"],
+    condition: Some(Condition {
+        operator: "StringEquals",
+        key: "iam:PassedToService",
+        value: "ecs-tasks.amazonaws.com",
+    }),
+};
+
+const WATCH: Grant = Grant {
+    sid: "WatchAndStopTasks",
+    actions: &["ecs:DescribeTasks", "ecs:StopTask"],
+    resources: &["arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task/${Cluster}/*"],
+    condition: CLUSTER_ONLY,
+};
+
+/// The role of the `api` function.
+pub const API_GRANTS: &[Grant] = &[
+    Grant {
+        sid: "Keys",
+        // PutItem and DeleteItem: users come and go, and a revoked address can come back. UpdateItem: last_used, revoked.
+        actions: &[
+            "dynamodb:BatchGetItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:Scan",
+        ],
+        resources: &["${ApiKeysTable.Arn}"],
+        condition: None,
+    },
+    Grant {
+        sid: "Executions",
+        actions: &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+        resources: &["${ExecutionsTable.Arn}"],
+        condition: None,
+    },
+    Grant {
+        sid: "ListExecutions",
+        actions: &["dynamodb:Query"],
+        resources: &["${ExecutionsTable.Arn}/index/*"],
+        condition: None,
+    },
+    Grant {
+        sid: "Locks",
+        actions: &["dynamodb:BatchGetItem", "dynamodb:UpdateItem", "dynamodb:Scan"],
+        resources: &["${LocksTable.Arn}"],
+        condition: None,
+    },
+    Grant {
+        sid: "AppendAudit",
+        actions: &["dynamodb:PutItem"],
+        resources: &["${AuditTable.Arn}"],
+        condition: None,
+    },
+    RUN,
+    Grant {
+        sid: "RegisterTaskDefinitions",
+        actions: &["ecs:RegisterTaskDefinition"],
+        resources: &["arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${AWS::StackName}-*:*"],
+        condition: None,
+    },
+    PASS,
+    WATCH,
+    Grant {
+        sid: "ReadExecutionLogs",
+        actions: &["logs:GetLogEvents"],
+        resources: &["${ExecutionLogGroup.Arn}"],
+        condition: None,
+    },
+    Grant {
+        sid: "ReadSigningSecret",
+        actions: &["secretsmanager:GetSecretValue"],
+        resources: &["${JwtSecret}"],
+        condition: None,
+    },
+];
+
+/// The role of the `events` function.
+pub const EVENTS_GRANTS: &[Grant] = &[
+    Grant {
+        sid: "Executions",
+        actions: &["dynamodb:GetItem", "dynamodb:UpdateItem"],
+        resources: &["${ExecutionsTable.Arn}"],
+        condition: None,
+    },
+    Grant {
+        sid: "FindOpenExecutions",
+        actions: &["dynamodb:Query"],
+        resources: &["${ExecutionsTable.Arn}/index/status-started_at"],
+        condition: None,
+    },
+    Grant { sid: "ReleaseLocks", actions: &["dynamodb:UpdateItem"], resources: &["${LocksTable.Arn}"], condition: None },
+    // A launch that died half-way is sent again with its own client token, which finds the task that it may have started.
+    RUN,
+    PASS,
+    WATCH,
+];

@@ -1,0 +1,162 @@
+//! The DynamoDB tables: keys, indexes, and the rows that the installer writes beside the orchestrator.
+
+/// A table. All keys are strings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Table {
+    /// Logical id in the template, without `Table` at its end.
+    pub logical: &'static str,
+    /// What follows the stack's name in the table's.
+    pub suffix: &'static str,
+    /// Environment variable that carries its name.
+    pub env: &'static str,
+    /// What it holds, in the admin's words.
+    pub description: &'static str,
+    /// Partition key.
+    pub partition: &'static str,
+    /// Sort key.
+    pub sort: Option<&'static str>,
+    /// Global secondary indexes.
+    pub indexes: &'static [Index],
+}
+
+/// A global secondary index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Index {
+    /// Its name.
+    pub name: &'static str,
+    /// Partition key.
+    pub partition: &'static str,
+    /// Sort key.
+    pub sort: Option<&'static str>,
+    include: &'static [&'static str],
+}
+
+impl Index {
+    /// Attributes that it carries beside the keys; none means keys only.
+    pub fn projected(&self) -> impl Iterator<Item = &'static str> {
+        let key = |name: &&str| *name == self.partition || Some(*name) == self.sort;
+        self.include.iter().copied().filter(move |name| !key(name))
+    }
+}
+
+impl Table {
+    /// The table's name in a deployment.
+    pub fn name(&self, stack: &str) -> String {
+        format!("{stack}-{}", self.suffix)
+    }
+}
+
+/// What a list of executions shows of each. Anything more takes a look at the row itself.
+const LISTED: &[&str] = &[
+    "user_email",
+    "status",
+    "command",
+    "image",
+    "lock_name",
+    "lock_fence",
+    "completed_at",
+    "exit_code",
+    "reason",
+    "duration_seconds",
+    "cost_usd",
+    "cost_basis",
+    "task_arn",
+    "log_stream_name",
+    "cpu",
+    "memory",
+    "timeout_seconds",
+    "spot",
+];
+
+/// Keys by hash, sentinels ([`Sentinel`]) and the deployment's settings.
+pub const API_KEYS: Table = Table {
+    logical: "ApiKeys",
+    suffix: "api-keys",
+    env: super::env::API_KEYS_TABLE,
+    description: "API keys and users",
+    partition: "api_key_hash",
+    sort: None,
+    indexes: &[Index { name: "user_email", partition: "user_email", sort: None, include: &[] }],
+};
+
+/// Who ran what, when, with which result.
+pub const EXECUTIONS: Table = Table {
+    logical: "Executions",
+    suffix: "executions",
+    env: super::env::EXECUTIONS_TABLE,
+    description: "execution history",
+    partition: "execution_id",
+    sort: Some("started_at"),
+    indexes: &[
+        Index { name: "user_email-started_at", partition: "user_email", sort: Some("started_at"), include: LISTED },
+        Index { name: "status-started_at", partition: "status", sort: Some("started_at"), include: LISTED },
+    ],
+};
+
+/// One row a lock name ever used; `holder` is there only while it is held. It has no time to live on purpose: DynamoDB
+/// would delete a live lock, and its fence with it.
+pub const LOCKS: Table = Table {
+    logical: "Locks",
+    suffix: "locks",
+    env: super::env::LOCKS_TABLE,
+    description: "locks",
+    partition: "lock_name",
+    sort: None,
+    indexes: &[],
+};
+
+/// Append-only: a row a mutation, by day.
+pub const AUDIT: Table = Table {
+    logical: "Audit",
+    suffix: "audit",
+    env: super::env::AUDIT_TABLE,
+    description: "audit trail",
+    partition: "day",
+    sort: Some("entry"),
+    indexes: &[],
+};
+
+/// All of them.
+pub const TABLES: [Table; 4] = [API_KEYS, EXECUTIONS, LOCKS, AUDIT];
+
+/// A row of [`API_KEYS`] that holds a key. The installer writes the first one, the orchestrator all others.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyRow;
+
+impl KeyRow {
+    /// String: SHA-256 of the key, hex; the partition key.
+    pub const HASH: &'static str = API_KEYS.partition;
+    /// String: whose key it is.
+    pub const EMAIL: &'static str = "user_email";
+    /// String: a [`crate::user::Role`].
+    pub const ROLE: &'static str = "role";
+    /// String: RFC 3339.
+    pub const CREATED_AT: &'static str = "created_at";
+    /// String: RFC 3339; absent until the key is used.
+    pub const LAST_USED: &'static str = "last_used";
+    /// Boolean.
+    pub const REVOKED: &'static str = "revoked";
+    /// Number: the version of the row's layout, on every row of every table.
+    pub const SCHEMA: &'static str = "schema";
+    /// The layout that this code writes.
+    pub const SCHEMA_VERSION: u32 = 1;
+}
+
+/// Rows of [`API_KEYS`] that make something unique: they are written in the transaction that makes it, on the condition
+/// that they don't exist.
+#[derive(Debug, Clone, Copy)]
+pub struct Sentinel;
+
+impl Sentinel {
+    /// Partition key of the row that says that the first admin has been made.
+    pub const FIRST_ADMIN: &'static str = "meta#first-admin";
+    /// Partition key of the row with the deployment's settings.
+    pub const CONFIG: &'static str = "meta#config";
+    /// String, on a sentinel: the hash of the key that it stands for.
+    pub const KEY_HASH: &'static str = "key_hash";
+
+    /// Partition key of the row that says that this user has a key.
+    pub fn user(email: &str) -> String {
+        format!("user#{email}")
+    }
+}

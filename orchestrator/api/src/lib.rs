@@ -1,0 +1,52 @@
+//! The contract between the CLI, the orchestrator and the templates.
+//!
+//! Requests, replies, errors and their validation, and the names that more than one side must spell alike. Data and
+//! rules only: nothing here performs I/O.
+
+pub mod error;
+pub mod execution;
+pub mod fargate;
+pub mod id;
+pub mod image;
+pub mod infra;
+pub mod key;
+pub mod lock;
+pub mod logs;
+pub mod status;
+pub mod timeout;
+pub mod user;
+
+use serde::{Deserialize, Serialize};
+
+/// The version of this contract, in `GET /health`. It grows when a client must be able to tell.
+pub const CONTRACT_VERSION: u32 = 1;
+
+/// The prefix of the API's paths. The same routes answer without it.
+pub const PREFIX: &str = "/api/v1";
+
+/// Where the API key travels. `Authorization: Bearer` is accepted too.
+pub const API_KEY_HEADER: &str = "x-api-key";
+
+/// Carried by every reply, and named in the orchestrator's own logs.
+pub const REQUEST_ID_HEADER: &str = "x-request-id";
+
+/// The largest request body that the API reads, in bytes.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// Reply of `GET /health`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// `ok` whenever the orchestrator can answer at all.
+    pub status: String,
+    /// The orchestrator's release.
+    pub version: String,
+    /// [`CONTRACT_VERSION`] of the orchestrator.
+    pub contract: u32,
+}
+
+/// Reply of `GET /greet/{name}`, a check of connectivity that needs no key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Greeting {
+    /// The greeting.
+    pub message: String,
+}

@@ -1,0 +1,127 @@
+//! Users: who may do what.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Invalid;
+
+/// What a key may do. Each role may do all that the ones before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Reads executions and locks.
+    Viewer,
+    /// Runs commands, and stops and reads their own.
+    Member,
+    /// Everything, including users.
+    Admin,
+}
+
+impl Role {
+    /// Every role, the weakest first.
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Member, Self::Admin];
+
+    /// The role as tables and replies spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Member => "member",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| {
+            let known = Self::ALL.map(Self::as_str).join(", ");
+            format!("`{}` is not a role ({known})", text.escape_debug())
+        })
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Checks the form of an e-mail address, which names a user: `local@domain`, printable ASCII, no spaces.
+pub fn validate_email(email: &str) -> Result<(), Invalid> {
+    let plain = |c: u8| c.is_ascii_graphic() && !matches!(c, b'<' | b'>' | b'"' | b'/' | b'\\' | b'#' | b'?' | b'%');
+    let shaped = email.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty() && !domain.contains('@') && domain.split('.').all(|label| !label.is_empty())
+    });
+    if email.len() <= 254 && shaped && email.bytes().all(plain) {
+        return Ok(());
+    }
+    let shown: String = email.chars().take(64).collect();
+    Err(Invalid::new("email", format!("must be an e-mail address, not `{}`", shown.escape_debug())))
+}
+
+/// Body of `POST /users`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserRequest {
+    /// Names the user.
+    pub email: String,
+    /// [`Role::Member`] if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+}
+
+/// Reply of `POST /users`: the only time the key is ever shown.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct UserAdded {
+    /// The new user.
+    pub email: String,
+    /// Their role.
+    pub role: Role,
+    /// Their key.
+    pub api_key: String,
+}
+
+/// One user, in the replies of `GET /users` and `GET /whoami`. Times are RFC 3339.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// Names the user.
+    pub email: String,
+    /// Their role.
+    pub role: Role,
+    /// When the key was made.
+    pub created_at: String,
+    /// When the key was last used, to the minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used: Option<String>,
+    /// Whether the key has been revoked.
+    #[serde(default)]
+    pub revoked: bool,
+}
+
+/// Reply of `GET /users`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserList {
+    /// By e-mail address.
+    pub users: Vec<User>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roles_are_ordered() {
+        assert!(Role::Viewer < Role::Member && Role::Member < Role::Admin);
+        assert!("root".parse::<Role>().unwrap_err().contains("viewer, member, admin"));
+    }
+
+    #[test]
+    fn addresses_have_two_sides() {
+        assert_eq!(validate_email("alice+ops@example.com"), Ok(()));
+        for bad in ["", "alice", "@x", "a@", "a@b@c", "a b@c", "a@b..c", "a/../b@c", "a@\u{7}"] {
+            assert!(validate_email(bad).is_err(), "{bad}");
+        }
+    }
+}
