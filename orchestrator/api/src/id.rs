@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::{OffsetDateTime, PrimitiveDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 const STAMP: &[BorrowedFormatItem<'static>] = format_description!("[year][month][day][hour][minute][second]");
-const RFC3339: &[BorrowedFormatItem<'static>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+const RFC3339: &[BorrowedFormatItem<'static>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
 
 /// `exec_{yyyymmddHHMMSS}_{6 hex}`, in UTC.
 ///

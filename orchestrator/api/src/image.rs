@@ -83,7 +83,8 @@ mod tests {
 
     #[test]
     fn malformed_references_are_refused() {
-        for image in ["", "-x", "a b", "UPPER", "a:", "a:b:c", "a@sha256:12", "a//b", "a\nb", "https://a/b", ":5000/x"] {
+        for image in ["", "-x", "a b", "UPPER", "a:", "a:b:c", "a@sha256:12", "a//b", "a\nb", "https://a/b", ":5000/x"]
+        {
             assert!(validate(image).is_err(), "{image}");
         }
     }

@@ -22,7 +22,7 @@ pub struct LogPage {
     pub status: Status,
     /// What has come since the cursor, oldest first; may be empty.
     pub logs: Vec<LogEvent>,
-    /// The time of the newest line seen so far, in milliseconds since the epoch.
+    /// The time of this page's newest line, in milliseconds since the epoch; absent where it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_timestamp: Option<i64>,
     /// The execution is over and this page ends its log: nothing will follow.

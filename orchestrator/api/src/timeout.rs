@@ -31,7 +31,8 @@ impl FromStr for Timeout {
     type Err = String;
     /// Reads `600`, `30s`, `10m`, `1h` and `1h30m`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let malformed = || format!("must be seconds or a duration such as `10m` or `1h30m`, not `{}`", text.escape_debug());
+        let malformed =
+            || format!("must be seconds or a duration such as `10m` or `1h30m`, not `{}`", text.escape_debug());
         if let Ok(seconds) = text.parse::<i64>() {
             return Self::checked(seconds.into());
         }
@@ -94,14 +95,16 @@ mod tests {
 
     #[test]
     fn durations_read_as_people_write_them() {
-        for (text, seconds) in [("10m", 600), ("30s", 30), ("1h", 3600), ("600", 600), ("1h30m", 5400), ("24h", 86400)] {
+        for (text, seconds) in [("10m", 600), ("30s", 30), ("1h", 3600), ("600", 600), ("1h30m", 5400), ("24h", 86400)]
+        {
             assert_eq!(text.parse::<Timeout>().unwrap().seconds(), seconds, "{text}");
         }
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "-10", "0", "invalid", "h", "10x", "25h", "1h30", "99999999999999999999", "1e3", "9999999999h"] {
+        for text in ["", "-10", "0", "invalid", "h", "10x", "25h", "1h30", "99999999999999999999", "1e3", "9999999999h"]
+        {
             assert!(text.parse::<Timeout>().is_err(), "{text}");
         }
     }

@@ -90,17 +90,14 @@ pub const API_GRANTS: &[Grant] = &[
         resources: &["${LocksTable.Arn}"],
         condition: None,
     },
-    Grant {
-        sid: "AppendAudit",
-        actions: &["dynamodb:PutItem"],
-        resources: &["${AuditTable.Arn}"],
-        condition: None,
-    },
+    Grant { sid: "AppendAudit", actions: &["dynamodb:PutItem"], resources: &["${AuditTable.Arn}"], condition: None },
     RUN,
     Grant {
         sid: "RegisterTaskDefinitions",
         actions: &["ecs:RegisterTaskDefinition"],
-        resources: &["arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${AWS::StackName}-*:*"],
+        resources: &[
+            "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${AWS::StackName}-*:*",
+        ],
         condition: None,
     },
     PASS,
@@ -133,9 +130,19 @@ pub const EVENTS_GRANTS: &[Grant] = &[
         resources: &["${ExecutionsTable.Arn}/index/status-started_at"],
         condition: None,
     },
-    Grant { sid: "ReleaseLocks", actions: &["dynamodb:UpdateItem"], resources: &["${LocksTable.Arn}"], condition: None },
-    // A launch that died half-way is sent again with its own client token, which finds the task that it may have started.
-    RUN,
-    PASS,
+    Grant {
+        sid: "ReleaseLocks",
+        actions: &["dynamodb:UpdateItem"],
+        resources: &["${LocksTable.Arn}"],
+        condition: None,
+    },
     WATCH,
+    Grant {
+        sid: "FindTasks",
+        actions: &["ecs:ListTasks"],
+        // ListTasks is authorised on the cluster's container instances, of which Fargate has none: only `*` is left, and
+        // the condition narrows it.
+        resources: &["*"],
+        condition: CLUSTER_ONLY,
+    },
 ];

@@ -71,6 +71,16 @@ pub mod output {
     pub const ARTIFACT_KEY: &str = "ArtifactKey";
 }
 
+/// What keys in the bucket start with.
+pub mod prefix {
+    /// The functions' code, by content. Never expires.
+    pub const ARTIFACTS: &str = "artifacts/";
+    /// Templates, by content. Never expire.
+    pub const TEMPLATES: &str = "templates/";
+    /// Code archives of executions. They expire after 7 days.
+    pub const UPLOADS: &str = "uploads/";
+}
+
 /// The container of a task that runs the command, and what its log stream is called after.
 pub const EXECUTOR_CONTAINER: &str = "executor";
 

@@ -1,0 +1,128 @@
+//! What every request needs: the deployment's settings and the AWS clients.
+
+use anyhow::Context;
+use aws_sdk_cloudwatchlogs as logs;
+use aws_sdk_dynamodb as dynamodb;
+use aws_sdk_ecs as ecs;
+use runvoy_api::{id::ExecutionId, infra};
+use time::OffsetDateTime;
+
+use crate::{aws, token::Signer};
+
+/// Made once a process; making it performs no I/O, so start-up does not grow with the data.
+pub struct App {
+    pub deployment: Deployment,
+    pub dynamodb: dynamodb::Client,
+    pub ecs: ecs::Client,
+    pub logs: logs::Client,
+    pub signer: Signer,
+}
+
+/// What the template tells this process through its environment.
+pub struct Deployment {
+    pub stack: String,
+    pub region: String,
+    pub api_keys: String,
+    pub executions: String,
+    pub locks: String,
+    pub audit: String,
+    pub cluster: String,
+    pub subnets: Vec<String>,
+    pub security_group: String,
+    pub assign_public_ip: String,
+    pub task_role_arn: String,
+    pub task_execution_role_arn: String,
+    pub architecture: String,
+    pub default_image: String,
+    pub default_spot: bool,
+    pub log_group: String,
+    pub web_ui_url: Option<String>,
+}
+
+impl App {
+    pub fn from_environment() -> anyhow::Result<Self> {
+        let config = aws::config()?;
+        let secrets = aws_sdk_secretsmanager::Client::new(&config);
+        Ok(Self {
+            deployment: Deployment::from_environment()?,
+            dynamodb: dynamodb::Client::new(&config),
+            ecs: ecs::Client::new(&config),
+            logs: logs::Client::new(&config),
+            signer: Signer::new(secrets, required(infra::env::JWT_SECRET_ID)?),
+        })
+    }
+
+    pub fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::now_utc()
+    }
+
+    pub fn new_execution_id(&self) -> anyhow::Result<ExecutionId> {
+        Ok(ExecutionId::new(self.now(), random()?))
+    }
+}
+
+/// Bytes from the system's randomness.
+pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system gave no randomness: {error}"))?;
+    Ok(bytes)
+}
+
+impl Deployment {
+    fn from_environment() -> anyhow::Result<Self> {
+        use infra::env;
+        Ok(Self {
+            stack: required(env::STACK_NAME)?,
+            region: required("AWS_REGION")?,
+            api_keys: required(env::API_KEYS_TABLE)?,
+            executions: required(env::EXECUTIONS_TABLE)?,
+            locks: required(env::LOCKS_TABLE)?,
+            audit: required(env::AUDIT_TABLE)?,
+            cluster: required(env::ECS_CLUSTER)?,
+            subnets: required(env::SUBNET_IDS)?.split(',').map(str::to_owned).collect(),
+            security_group: required(env::SECURITY_GROUP_ID)?,
+            assign_public_ip: required(env::ASSIGN_PUBLIC_IP)?,
+            task_role_arn: required(env::TASK_ROLE_ARN)?,
+            task_execution_role_arn: required(env::TASK_EXECUTION_ROLE_ARN)?,
+            architecture: required(env::TASK_ARCHITECTURE)?,
+            default_image: required(env::DEFAULT_IMAGE)?,
+            default_spot: required(env::DEFAULT_SPOT)? == "true",
+            log_group: required(env::EXECUTION_LOG_GROUP)?,
+            web_ui_url: std::env::var(env::WEB_UI_URL).ok().filter(|url| !url.is_empty()),
+        })
+    }
+}
+
+fn required(name: &str) -> anyhow::Result<String> {
+    std::env::var(name)
+        .ok()
+        .filter(|value| !value.is_empty())
+        .with_context(|| format!("the environment variable `{name}` is not set"))
+}
+
+#[cfg(test)]
+impl Deployment {
+    /// Some deployment, for tests of pure functions.
+    pub fn for_tests() -> Self {
+        let text = |text: &str| text.to_owned();
+        Self {
+            stack: text("runvoy"),
+            region: text("us-east-1"),
+            api_keys: text("runvoy-api-keys"),
+            executions: text("runvoy-executions"),
+            locks: text("runvoy-locks"),
+            audit: text("runvoy-audit"),
+            cluster: text("runvoy"),
+            subnets: vec![text("subnet-1"), text("subnet-2")],
+            security_group: text("sg-1"),
+            assign_public_ip: text("ENABLED"),
+            task_role_arn: text("arn:aws:iam::123456789012:role/task"),
+            task_execution_role_arn: text("arn:aws:iam::123456789012:role/execution"),
+            architecture: text("ARM64"),
+            default_image: text("alpine"),
+            default_spot: false,
+            log_group: text("/runvoy/runvoy/executions"),
+            web_ui_url: None,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Who is asking, and whether they may.
+
+use axum::http::HeaderMap;
+use runvoy_api::{API_KEY_HEADER, error::ErrorCode, key::ApiKey, user::Role};
+
+use crate::{
+    app::App,
+    error::{ApiError, Result},
+    store::keys::{self, Caller},
+};
+
+/// The hash of the key that a request carries. A malformed one is refused here, before any AWS call.
+pub fn key_hash(headers: &HeaderMap) -> Result<String> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let bearer = || header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    let key = header(API_KEY_HEADER).or_else(bearer).ok_or_else(ApiError::unauthorized)?;
+    let key: ApiKey = key.trim().parse().map_err(|_| ApiError::unauthorized())?;
+    Ok(key.hash())
+}
+
+/// The caller, if their key is good and their role is at least this one.
+pub async fn caller(app: &App, headers: &HeaderMap, least: Role) -> Result<Caller> {
+    let caller = keys::get(app, &key_hash(headers)?).await?.ok_or_else(ApiError::unauthorized)?;
+    keys::touch(app, &caller, app.now()).await;
+    require(&caller, least)?;
+    Ok(caller)
+}
+
+pub fn require(caller: &Caller, least: Role) -> Result<()> {
+    if caller.user.role >= least {
+        return Ok(());
+    }
+    let message = format!("this needs the role `{least}`; your key has `{}`", caller.user.role);
+    Err(ApiError::new(ErrorCode::Forbidden, message).hint("ask an admin"))
+}

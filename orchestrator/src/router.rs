@@ -1,0 +1,115 @@
+//! The routes, for both hosts.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, Uri},
+    middleware::{self, Next},
+    response::Response,
+    routing::{delete, get},
+};
+use runvoy_api::{PREFIX, REQUEST_ID_HEADER, error::ErrorCode, key::hex};
+use tower::{Layer, util::MapRequestLayer};
+
+use crate::{
+    app::App,
+    error::{ApiError, REQUEST_ID},
+    handlers::{executions, general, locks, logs, users},
+};
+
+/// Every path without its prefix begins with one of these.
+const ROOTS: [&str; 8] = ["health", "greet", "whoami", "executions", "locks", "users", "api", "logs"];
+
+/// The whole API and the viewer.
+pub fn router(app: Arc<App>) -> Router {
+    let routes = Router::new()
+        .route("/health", get(general::health))
+        .route("/greet/{name}", get(general::greet))
+        .route("/whoami", get(general::whoami))
+        .route("/executions", get(executions::list).post(executions::start))
+        .route("/executions/{id}", get(executions::get).delete(executions::stop))
+        .route("/executions/{id}/logs", get(logs::by_key))
+        .route("/locks", get(locks::list))
+        .route("/users", get(users::list).post(users::add))
+        .route("/users/{email}", delete(users::revoke))
+        .route("/api/logs/{id}", get(logs::by_token))
+        .route("/logs/{id}", get(logs::viewer))
+        .fallback(|uri: Uri| async move { ApiError::not_found(format!("path `{}`", uri.path().escape_debug())) })
+        .method_not_allowed_fallback(|| async {
+            ApiError::new(ErrorCode::MethodNotAllowed, "this path does not take that method")
+        })
+        .layer(middleware::from_fn(identify))
+        .with_state(app);
+    // Layers of a router run after its routing; the prefix must be gone before.
+    Router::new().fallback_service(MapRequestLayer::new(strip_prefix).layer(routes))
+}
+
+/// Gives the request an id, in the reply's header, in an error's body and in the log.
+async fn identify(request: Request, next: Next) -> Response {
+    let id = crate::app::random::<8>().map(|bytes| hex(&bytes)).unwrap_or_default();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let start = std::time::Instant::now();
+    let mut response = REQUEST_ID.scope(id.clone(), next.run(request)).await;
+    tracing::info!(
+        request_id = id,
+        %method,
+        path,
+        status = response.status().as_u16(),
+        milliseconds = start.elapsed().as_millis(),
+        "request"
+    );
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID_HEADER, id);
+    }
+    response
+}
+
+fn strip_prefix<B>(mut request: axum::http::Request<B>) -> axum::http::Request<B> {
+    let path = bare(request.uri().path());
+    let stripped = match request.uri().query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    if let Ok(uri) = stripped.parse::<Uri>() {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+/// The path without `/api/v1` and without a stage such as `/prod`.
+fn bare(path: &str) -> &str {
+    let after_stage = |path: &'_ str| path[1..].find('/').map(|slash| slash + 1);
+    let is_known = |path: &str| path.split('/').nth(1).is_some_and(|root| ROOTS.contains(&root));
+    let without_version = |path| match str::strip_prefix(path, PREFIX) {
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
+    };
+    if path.is_empty() || !path.starts_with('/') {
+        return path;
+    }
+    match after_stage(path) {
+        Some(slash) if !is_known(path) && is_known(without_version(&path[slash..])) => without_version(&path[slash..]),
+        _ => without_version(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_and_stages_are_no_part_of_a_route() {
+        for path in ["/health", "/api/v1/health", "/prod/health", "/prod/api/v1/health"] {
+            assert_eq!(bare(path), "/health", "{path}");
+        }
+        for path in ["/api/logs/x", "/prod/api/logs/x"] {
+            assert_eq!(bare(path), "/api/logs/x", "{path}");
+        }
+        assert_eq!(bare("/api/v1/executions/a/logs"), "/executions/a/logs");
+        for path in ["/", "", "/nowhere", "/a/b/c", "/api/v1", "/api/v12/health"] {
+            assert_eq!(bare(path), path);
+        }
+    }
+}

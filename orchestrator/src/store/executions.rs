@@ -1,0 +1,236 @@
+//! Execution rows.
+
+use anyhow::Context;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use runvoy_api::{
+    execution::Execution,
+    id::{ExecutionId, rfc3339},
+    infra::EXECUTIONS,
+    status::Status,
+};
+use time::OffsetDateTime;
+
+use super::item::{self, Item, Read, bool, n, s};
+use crate::app::App;
+
+/// A row: what the API shows, and what only the orchestrator needs.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub execution: Execution,
+    /// Family of its task definition, for finding its task.
+    pub family: String,
+    /// The newest `version` of the task that was seen.
+    pub task_version: i64,
+    /// Who asked for it to stop.
+    pub stop_requested_by: Option<String>,
+}
+
+impl Row {
+    pub fn id(&self) -> &ExecutionId {
+        &self.execution.execution_id
+    }
+}
+
+/// The row's condition that it is not over: what every write to an accepted execution rests on.
+pub const OPEN: &str = "#status IN (:queued, :starting, :running, :stopping)";
+
+/// The values of [`OPEN`].
+pub fn open_values() -> impl Iterator<Item = (String, AttributeValue)> {
+    let open = Status::ALL.into_iter().filter(|status| !status.is_terminal());
+    open.map(|status| (format!(":{status}"), s(status.as_str())))
+}
+
+/// Reads what [`put`] and the updates wrote, or what an index carries of it.
+pub fn execution(row: &Item) -> Option<Execution> {
+    let execution_id: ExecutionId = row.text(EXECUTIONS.partition)?.parse().ok()?;
+    let task_arn = row.owned("task_arn");
+    Some(Execution {
+        status: row.text("status")?.parse().ok()?,
+        user_email: row.owned("user_email")?,
+        command: row.owned("command")?,
+        image: row.owned("image")?,
+        lock_name: row.owned("lock_name"),
+        lock_fence: row.number("lock_fence"),
+        started_at: execution_id.started_at(),
+        completed_at: row.owned("completed_at"),
+        exit_code: row.number("exit_code"),
+        reason: row.owned("reason"),
+        duration_seconds: row.number("duration_seconds"),
+        cost_usd: row.number("cost_usd"),
+        cost_basis: row.owned("cost_basis"),
+        log_stream_name: task_arn.as_deref().map(crate::tasks::log_stream),
+        task_arn,
+        cpu: row.number("cpu")?,
+        memory: row.number("memory")?,
+        timeout_seconds: row.number("timeout_seconds")?,
+        spot: row.flag("spot"),
+        execution_id,
+    })
+}
+
+fn row(item: &Item) -> Option<Row> {
+    Some(Row {
+        execution: execution(item)?,
+        family: item.owned("family")?,
+        task_version: item.number("task_version").unwrap_or_default(),
+        stop_requested_by: item.owned("stop_requested_by"),
+    })
+}
+
+/// Writes a new row with the rendered RunTask request in it: the row stands before its task, always.
+pub fn put(app: &App, new: &Execution, family: &str, run_task: &str) -> anyhow::Result<TransactWriteItem> {
+    let mut row = item::new();
+    let mut set = |name: &str, value| row.insert(name.to_owned(), value);
+    set(EXECUTIONS.partition, s(new.execution_id.as_str()));
+    set("started_at", s(&new.started_at));
+    set("status", s(new.status.as_str()));
+    set("user_email", s(&new.user_email));
+    set("command", s(&new.command));
+    set("image", s(&new.image));
+    set("cpu", n(new.cpu));
+    set("memory", n(new.memory));
+    set("timeout_seconds", n(new.timeout_seconds));
+    set("spot", bool(new.spot));
+    set("family", s(family));
+    set("run_task", s(run_task));
+    if let (Some(lock), Some(fence)) = (&new.lock_name, new.lock_fence) {
+        set("lock_name", s(lock));
+        set("lock_fence", n(fence));
+    }
+    let put = Put::builder().table_name(&app.deployment.executions).set_item(Some(row));
+    let put = put.condition_expression("attribute_not_exists(execution_id)").build()?;
+    Ok(TransactWriteItem::builder().put(put).build())
+}
+
+fn key(id: &ExecutionId) -> Item {
+    Item::from([(EXECUTIONS.partition.to_owned(), s(id.as_str())), ("started_at".to_owned(), s(id.started_at()))])
+}
+
+pub async fn get(app: &App, id: &ExecutionId) -> anyhow::Result<Option<Row>> {
+    let request = app.dynamodb.get_item().table_name(&app.deployment.executions).set_key(Some(key(id)));
+    let item = request.consistent_read(true).send().await.context("reading an execution")?.item;
+    Ok(item.as_ref().and_then(row))
+}
+
+/// Notes which task runs the execution. On refusal, the row as it stands: it may be over, or being stopped.
+pub async fn set_task(app: &App, id: &ExecutionId, task_arn: &str) -> anyhow::Result<Result<(), Option<Row>>> {
+    let mut request = app
+        .dynamodb
+        .update_item()
+        .table_name(&app.deployment.executions)
+        .set_key(Some(key(id)))
+        .update_expression("SET task_arn = :arn, log_stream_name = :stream")
+        .condition_expression(
+            "(attribute_not_exists(task_arn) OR task_arn = :arn) AND #status IN (:starting, :running)",
+        )
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":arn", s(task_arn))
+        .expression_attribute_values(":stream", s(crate::tasks::log_stream(task_arn)))
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    for status in [Status::Starting, Status::Running] {
+        request = request.expression_attribute_values(format!(":{status}"), s(status.as_str()));
+    }
+    match request.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
+        Ok(_) => Ok(Ok(())),
+        Err(error) => match error {
+            aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(refused) => {
+                Ok(Err(refused.item().and_then(row)))
+            }
+            other => Err(other).context("noting an execution's task"),
+        },
+    }
+}
+
+/// Notes that the command runs, unless something newer is known.
+pub async fn set_running(app: &App, id: &ExecutionId, task_arn: &str, version: i64) -> anyhow::Result<()> {
+    let request = app
+        .dynamodb
+        .update_item()
+        .table_name(&app.deployment.executions)
+        .set_key(Some(key(id)))
+        .update_expression(
+            "SET #status = :running, task_version = :version, task_arn = :arn, log_stream_name = :stream",
+        )
+        .condition_expression(
+            "#status = :starting AND (attribute_not_exists(task_version) OR task_version < :version) \
+             AND (attribute_not_exists(task_arn) OR task_arn = :arn)",
+        )
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":running", s(Status::Running.as_str()))
+        .expression_attribute_values(":starting", s(Status::Starting.as_str()))
+        .expression_attribute_values(":version", n(version))
+        .expression_attribute_values(":arn", s(task_arn))
+        .expression_attribute_values(":stream", s(crate::tasks::log_stream(task_arn)));
+    match request.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
+        Err(error) if !error.is_conditional_check_failed_exception() => {
+            Err(error).context("noting a running execution")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Marks the execution as being stopped, if it is not over.
+pub fn set_stopping(app: &App, id: &ExecutionId, by: &str) -> anyhow::Result<TransactWriteItem> {
+    let mut update = Update::builder()
+        .table_name(&app.deployment.executions)
+        .set_key(Some(key(id)))
+        .update_expression("SET #status = :stopping, stop_requested_by = if_not_exists(stop_requested_by, :by)")
+        .condition_expression(OPEN)
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":by", s(by));
+    for (name, value) in open_values() {
+        update = update.expression_attribute_values(name, value);
+    }
+    Ok(TransactWriteItem::builder().update(update.build()?).build())
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct End {
+    pub status: Status,
+    pub at: OffsetDateTime,
+    pub exit_code: Option<i32>,
+    pub reason: Option<String>,
+    pub cost: Option<(f64, String)>,
+    pub task_arn: Option<String>,
+    pub task_version: i64,
+}
+
+/// The one terminal transition: refused if the execution is over already.
+pub fn finish(app: &App, id: &ExecutionId, end: &End) -> anyhow::Result<TransactWriteItem> {
+    let seconds = (end.at - id.started()).whole_seconds().max(0);
+    let mut sets =
+        vec!["#status = :end", "completed_at = :at", "duration_seconds = :seconds", "task_version = :version"];
+    let mut update = Update::builder()
+        .table_name(&app.deployment.executions)
+        .set_key(Some(key(id)))
+        .condition_expression(OPEN)
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":end", s(end.status.as_str()))
+        .expression_attribute_values(":at", s(rfc3339(end.at)))
+        .expression_attribute_values(":seconds", n(seconds))
+        .expression_attribute_values(":version", n(end.task_version));
+    for (name, value) in open_values() {
+        update = update.expression_attribute_values(name, value);
+    }
+    if let Some(exit_code) = end.exit_code {
+        sets.push("exit_code = :exit");
+        update = update.expression_attribute_values(":exit", n(exit_code));
+    }
+    if let Some(reason) = &end.reason {
+        sets.push("reason = :reason");
+        update = update.expression_attribute_values(":reason", s(reason));
+    }
+    if let Some((dollars, basis)) = &end.cost {
+        sets.push("cost_usd = :cost, cost_basis = :basis");
+        update =
+            update.expression_attribute_values(":cost", n(dollars)).expression_attribute_values(":basis", s(basis));
+    }
+    if let Some(arn) = &end.task_arn {
+        sets.push("task_arn = :arn, log_stream_name = :stream");
+        update = update.expression_attribute_values(":arn", s(arn));
+        update = update.expression_attribute_values(":stream", s(crate::tasks::log_stream(arn)));
+    }
+    let update = update.update_expression(format!("SET {}", sets.join(", "))).build()?;
+    Ok(TransactWriteItem::builder().update(update).build())
+}

@@ -1,0 +1,49 @@
+//! Reading and building DynamoDB items.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use runvoy_api::infra::KeyRow;
+
+pub type Item = HashMap<String, AttributeValue>;
+
+pub fn s(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+pub fn n(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+pub fn bool(value: bool) -> AttributeValue {
+    AttributeValue::Bool(value)
+}
+
+/// Starts an item: every row carries the version of its layout.
+pub fn new() -> Item {
+    HashMap::from([(KeyRow::SCHEMA.to_owned(), n(KeyRow::SCHEMA_VERSION))])
+}
+
+/// Typed looks at an item; what is absent or of another type is `None`.
+pub trait Read {
+    fn text(&self, name: &str) -> Option<&str>;
+    fn flag(&self, name: &str) -> bool;
+    fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T>;
+    fn owned(&self, name: &str) -> Option<String> {
+        self.text(name).map(str::to_owned)
+    }
+}
+
+impl Read for Item {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_s().ok().map(String::as_str)
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.get(name).and_then(|value| value.as_bool().ok()).copied().unwrap_or(false)
+    }
+
+    fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
+        self.get(name)?.as_n().ok()?.parse().ok()
+    }
+}
