@@ -1,2 +1,102 @@
-//! x
-fn main() {}
+//! runvoy: run any command in your company's AWS account, from anyone's laptop, without sharing AWS credentials.
+
+mod access;
+mod aws;
+mod client;
+mod commands;
+mod config;
+mod deploy;
+mod error;
+mod follow;
+mod table;
+mod templates;
+mod ui;
+
+use std::{env, ffi::OsString, process::ExitCode};
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
+
+use crate::{commands::Command, error::Result};
+
+/// Run any command in your company's AWS account, without sharing AWS credentials
+#[derive(Parser)]
+#[command(name = "runvoy", version, disable_help_subcommand = true, disable_version_flag = true)]
+struct Cli {
+    /// Use this deployment of the config file [env: RUNVOY_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    profile: Option<String>,
+    // Hidden: there is a command for it, and the help is to fit one screen.
+    #[arg(short = 'V', long, action = clap::ArgAction::Version, hide = true)]
+    version: (),
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    match parse().and_then(run) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            error.report();
+            error.code().into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<u8> {
+    // An error here means that one is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let result = runtime.block_on(cli.command.run(cli.profile.as_deref()));
+    // A name lookup that hangs must not keep the program from leaving.
+    runtime.shutdown_background();
+    result
+}
+
+/// Reads the command line. Usage errors end the program here, with code 2.
+fn parse() -> Result<Cli> {
+    let argv: Vec<OsString> = env::args_os().collect();
+    let cli = parse_from(argv.clone());
+    if let Command::Exec(args) = &cli.command
+        && let Some(argv) = args.options_first(&argv)?
+    {
+        return Ok(parse_from(argv));
+    }
+    Ok(cli)
+}
+
+fn parse_from(argv: Vec<OsString>) -> Cli {
+    let matches = command().get_matches_from(argv);
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+/// The command line's definition, with the commands grouped in its help.
+fn command() -> clap::Command {
+    let command = Cli::command();
+    let mut help = "{about}\n{usage-heading} {usage}\n\n".to_owned();
+    for (title, names) in commands::GROUPS {
+        help += &format!("{title}:\n");
+        for name in names {
+            let about = command.find_subcommand(name).and_then(clap::Command::get_about).cloned().unwrap_or_default();
+            help += &format!("  {name:<12} {about}\n");
+        }
+    }
+    command.help_template(help + "Options:\n{options}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_help_names_each_command_once_and_fits_one_screen() {
+        command().debug_assert();
+        let mut grouped: Vec<_> = commands::GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let command = command();
+        let mut known: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
+        grouped.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(grouped, known);
+        let help = command.clone().render_help().to_string();
+        assert!(help.lines().count() <= 24, "{help}");
+    }
+}

@@ -18,7 +18,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
-        refusal((path != ".").then_some(path), &error.into_inner())
+        // The path of what is not even JSON is `?`, that of the whole body `.`.
+        refusal((!matches!(path.as_str(), "." | "?")).then_some(path), &error.into_inner())
     })?;
     json.end().map_err(|error| refusal(None, &error))?;
     Ok(parsed)

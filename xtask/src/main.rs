@@ -1,2 +1,65 @@
-//! x
-fn main() {}
+//! The project's own commands: `cargo xtask sandbox | test | ci | boot`.
+
+mod boot;
+mod child;
+mod ci;
+mod deploy;
+mod interrupts;
+mod sandbox;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use runvoy_sandbox::Hinted;
+
+/// The project's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Sandbox(sandbox::Args),
+    Test(test::Args),
+    Ci(ci::Args),
+    Boot(boot::Args),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Sandbox(args) => sandbox::run(args).await,
+        Command::Test(args) => test::run(args).await,
+        Command::Ci(args) => ci::run(args).await,
+        Command::Boot(args) => boot::run(args).await,
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn report(error: &anyhow::Error) {
+    eprintln!("error: {error}");
+    for cause in error.chain().skip(1) {
+        eprintln!("  cause: {cause}");
+    }
+    if let Some(hint) = Hinted::of(error) {
+        eprintln!("hint: {hint}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        <super::Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+}

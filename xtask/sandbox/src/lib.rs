@@ -2,3 +2,17 @@
 
 pub mod engine;
 pub mod fargate;
+mod group;
+mod hint;
+mod layout;
+pub mod proxy;
+mod random;
+mod runtime_api;
+mod sandbox;
+pub mod setup;
+
+pub use group::Group;
+pub use hint::{Hinted, WithHint};
+pub use layout::Layout;
+pub use runtime_api::RuntimeApi;
+pub use sandbox::{CLEARED, REGION, Sandbox, set_by_cargo};

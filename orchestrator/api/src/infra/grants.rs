@@ -34,7 +34,8 @@ const CLUSTER_ONLY: Option<Condition> =
 const RUN: Grant = Grant {
     sid: "RunTasks",
     actions: &["ecs:RunTask"],
-    resources: &["arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${AWS::StackName}-*:*"],
+    // Without a revision at its end: RunTask by family is authorised on the family's ARN, which has none.
+    resources: &["arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${AWS::StackName}-*"],
     condition: CLUSTER_ONLY,
 };
 
@@ -86,7 +87,7 @@ pub const API_GRANTS: &[Grant] = &[
     },
     Grant {
         sid: "Locks",
-        actions: &["dynamodb:BatchGetItem", "dynamodb:UpdateItem", "dynamodb:Scan"],
+        actions: &["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:Scan"],
         resources: &["${LocksTable.Arn}"],
         condition: None,
     },

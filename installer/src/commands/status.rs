@@ -1,0 +1,69 @@
+//! `runvoy status`.
+
+use runvoy_api::execution::Execution;
+use serde_json::Value;
+
+use super::{Which, execution_path};
+use crate::{client::Client, error::Result, ui};
+
+const EXAMPLES: &str = "\
+Examples:
+  runvoy status exec_20251026143210_a1b2c3
+  runvoy status last --json";
+
+/// Arguments of `runvoy status`.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The execution, or `last` for your newest one
+    id: Which,
+    /// Print the API's reply as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows one execution.
+pub async fn run(args: Args, profile: Option<&str>) -> Result<()> {
+    let client = Client::connect(profile)?;
+    let path = execution_path(&args.id.resolve(&client).await?);
+    if args.json {
+        return ui::json(&client.get::<Value>(&path).await?);
+    }
+    let execution = client.get(&path).await?;
+    let lines = facts(&execution).into_iter().map(|(name, value)| format!("{name:<10} {value}\n"));
+    ui::write(&lines.collect::<String>())
+}
+
+fn facts(execution: &Execution) -> Vec<(&'static str, String)> {
+    let text = |text: &str| ui::printable(text).into_owned();
+    let time = |at: &str| format!("{} ({})", text(at), ui::ago(at));
+    let status = ui::status_style(execution.status).apply_to(execution.status.to_string());
+    let mut facts = vec![("execution", execution.execution_id.to_string()), ("status", status.to_string())];
+    facts.extend(execution.exit_code.map(|code| ("exit code", code.to_string())));
+    facts.extend(execution.reason.as_deref().map(|reason| ("reason", text(reason))));
+    facts.push(("command", text(&execution.command)));
+    facts.push(("user", text(&execution.user_email)));
+    facts.push(("image", text(&execution.image)));
+    facts.push(("size", size(execution)));
+    facts.extend(execution.lock_name.as_deref().map(|lock| {
+        let fence = execution.lock_fence.map(|fence| format!(" (fence {fence})")).unwrap_or_default();
+        ("lock", format!("{}{fence}", text(lock)))
+    }));
+    facts.push(("started", time(&execution.started_at)));
+    facts.extend(execution.completed_at.as_deref().map(|at| ("ended", time(at))));
+    facts.extend(execution.duration_seconds.map(|seconds| ("duration", ui::duration(seconds))));
+    facts.extend(execution.cost_usd.map(|cost| {
+        let basis = execution.cost_basis.as_deref().map(|basis| format!(" ({})", text(basis))).unwrap_or_default();
+        ("cost", format!("{}{basis}", ui::dollars(cost)))
+    }));
+    facts.extend(execution.task_arn.as_deref().map(|arn| ("task", text(arn))));
+    facts.extend(execution.log_stream_name.as_deref().map(|stream| ("log stream", text(stream))));
+    facts
+}
+
+fn size(execution: &Execution) -> String {
+    let vcpu = f64::from(execution.cpu) / 1024.0;
+    let spot = if execution.spot { ", spot" } else { "" };
+    let limit = ui::duration(execution.timeout_seconds.into());
+    format!("{vcpu} vCPU, {} MiB{spot}, at most {limit}", execution.memory)
+}

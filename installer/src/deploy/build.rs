@@ -1,0 +1,164 @@
+//! Builds the orchestrator from a checkout, with cargo-lambda.
+
+use std::{
+    collections::VecDeque,
+    env, fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+};
+
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::Command,
+};
+
+use super::{
+    answers::Architecture,
+    artifact::{Artifact, EXECUTABLE},
+    progress::Step,
+};
+use crate::{
+    error::{Error, Result, ResultExt as _},
+    ui,
+};
+
+/// Exit code of what is missing before anything starts.
+const PREFLIGHT: u8 = 3;
+/// How much of a failed build's output is shown.
+const SHOWN: usize = 40;
+
+/// Where the functions' code comes from.
+pub enum Source {
+    /// A zip that somebody built.
+    Zip(Artifact),
+    /// A checkout of runvoy, and what builds it.
+    Checkout(PathBuf),
+}
+
+impl Source {
+    /// Finds the source and checks that it can be used.
+    pub async fn find(zip: Option<&Path>) -> Result<Self> {
+        match zip {
+            Some(zip) => Artifact::read(zip).map(Self::Zip).map_err(|error| error.exit(PREFLIGHT)),
+            None => {
+                let checkout = checkout(&env::current_dir()?)?;
+                check_tools().await?;
+                Ok(Self::Checkout(checkout))
+            }
+        }
+    }
+
+    /// The artifact, built if need be.
+    pub async fn artifact(self, architecture: Architecture, step: &Step) -> Result<Artifact> {
+        match self {
+            Self::Zip(artifact) => Ok(artifact),
+            Self::Checkout(root) => build(&root, architecture, step).await,
+        }
+    }
+}
+
+/// The checkout that `directory` lies in.
+fn checkout(directory: &Path) -> Result<PathBuf> {
+    let is_root = |path: &&Path| path.join("orchestrator/Cargo.toml").is_file() && path.join("Cargo.lock").is_file();
+    directory.ancestors().find(is_root).map(Path::to_owned).ok_or_else(|| {
+        Error::new(format!("`{}` is not in a checkout of runvoy, so there is nothing to build", directory.display()))
+            .hint("change to the checkout, or name a built zip with `--artifact`")
+            .exit(PREFLIGHT)
+    })
+}
+
+async fn check_tools() -> Result<()> {
+    let found = cargo().args(["lambda", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+    if found.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    Err(Error::new("`cargo lambda` does not work here, and it is what builds the orchestrator")
+        .hint("`pip install cargo-lambda` (it brings zig), or name a built zip with `--artifact`")
+        .exit(PREFLIGHT))
+}
+
+fn cargo() -> Command {
+    let mut command = Command::new("cargo");
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+async fn build(root: &Path, architecture: Architecture, step: &Step) -> Result<Artifact> {
+    let target = match architecture {
+        Architecture::Arm64 => "--arm64",
+        Architecture::X86_64 => "--x86-64",
+    };
+    let arguments = [
+        "lambda",
+        "build",
+        "--locked",
+        "--profile",
+        "function",
+        "--package",
+        "runvoy-orchestrator",
+        "--bin",
+        EXECUTABLE,
+    ];
+    let mut child = cargo()
+        .args(arguments)
+        .arg(target)
+        .current_dir(root)
+        .env("CARGO_TERM_COLOR", "never")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("can't start `cargo`")?;
+    let output = match child.stderr.take() {
+        Some(stderr) => follow(BufReader::new(stderr), step).await?,
+        None => VecDeque::new(),
+    };
+    let status = child.wait().await?;
+    if !status.success() {
+        let output: Vec<_> = output.into();
+        return Err(Error::new(format!("{status}:\n{}", output.join("\n")))
+            .context("the orchestrator could not be built")
+            .hint(format!("`cargo {} {target}` in `{}` shows everything", arguments.join(" "), root.display())));
+    }
+    let executable = target_directory(root).join("lambda").join(EXECUTABLE).join(EXECUTABLE);
+    let bytes = fs::read(&executable).context(format!("the build left no `{}`", executable.display()))?;
+    Artifact::pack(&bytes)
+}
+
+fn target_directory(root: &Path) -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |directory| root.join(directory))
+}
+
+/// Shows what cargo is at, and keeps the last lines.
+async fn follow(mut output: impl tokio::io::AsyncBufRead + Unpin, step: &Step) -> Result<VecDeque<String>> {
+    let mut last = VecDeque::with_capacity(SHOWN);
+    let mut line = Vec::new();
+    while output.read_until(b'\n', &mut line).await? > 0 {
+        let text = ui::printable(String::from_utf8_lossy(&line).trim_end()).into_owned();
+        line.clear();
+        if text.is_empty() {
+            continue;
+        }
+        step.detail(text.trim_start());
+        if last.len() == SHOWN {
+            last.pop_front();
+        }
+        last.push_back(text);
+    }
+    Ok(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkout_is_found_from_within() {
+        let root = tempfile::tempdir().unwrap();
+        let inside = root.path().join("orchestrator/src");
+        fs::create_dir_all(&inside).unwrap();
+        assert_eq!(checkout(&inside).unwrap_err().code(), PREFLIGHT);
+        fs::write(root.path().join("orchestrator/Cargo.toml"), "").unwrap();
+        fs::write(root.path().join("Cargo.lock"), "").unwrap();
+        assert_eq!(checkout(&inside).unwrap(), root.path());
+    }
+}

@@ -1,0 +1,133 @@
+//! Follows an execution's log to its end, over whatever the network does meanwhile.
+
+use std::time::{Duration, Instant};
+
+use indicatif::ProgressBar;
+use runvoy_api::{
+    id::ExecutionId,
+    logs::{LogEvent, LogPage},
+};
+use tokio::time::sleep;
+
+use crate::{
+    client::{Client, encode, is_transient},
+    error::{Error, Result},
+    ui,
+};
+
+/// The pause between two looks at a log that grows.
+const LIVELY: Duration = Duration::from_millis(500);
+/// The pause when nothing has come for a while, and between two attempts to get through.
+const QUIET: Duration = Duration::from_secs(2);
+/// How long the network may be away.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// A page with this many lines is likely not the last one that waits.
+const FULL_PAGE: usize = 100;
+
+/// Where in a log we are.
+pub struct Follower<'a> {
+    client: &'a Client,
+    id: &'a ExecutionId,
+    /// What the last page said that was printed: nothing before it comes again, nothing after it is lost.
+    cursor: Option<String>,
+    bar: ProgressBar,
+}
+
+impl<'a> Follower<'a> {
+    /// At the beginning of the log.
+    pub fn new(client: &'a Client, id: &'a ExecutionId) -> Self {
+        Self { client, id, cursor: None, bar: ProgressBar::hidden() }
+    }
+
+    /// Prints each line as it comes. Returns the last page, which says how the execution ended.
+    pub async fn follow(mut self) -> Result<LogPage> {
+        self.bar = ui::spinner("starting");
+        let mut pause = LIVELY;
+        loop {
+            let page = self.next_page().await?;
+            self.bar.set_message(page.status.to_string());
+            self.bar.suspend(|| print(&page.logs))?;
+            if page.completed {
+                self.bar.finish_and_clear();
+                return Ok(page);
+            }
+            // Once the command has ended, only its last lines are waited for.
+            let quiet = page.logs.is_empty() && !page.status.is_terminal();
+            pause = if quiet { (pause + pause / 4).min(QUIET) } else { LIVELY };
+            if page.logs.len() < FULL_PAGE {
+                sleep(pause).await;
+            }
+        }
+    }
+
+    /// Hands over all lines that there are by now. Returns the last page.
+    pub async fn read(mut self, mut take: impl FnMut(Vec<LogEvent>) -> Result<()>) -> Result<LogPage> {
+        loop {
+            let before = self.cursor.clone();
+            let mut page = self.page().await?;
+            let lines = std::mem::take(&mut page.logs);
+            let at_the_end = page.completed || (lines.is_empty() && before.as_ref() == Some(&page.cursor));
+            take(lines)?;
+            if at_the_end {
+                return Ok(page);
+            }
+        }
+    }
+
+    async fn page(&mut self) -> Result<LogPage> {
+        let mut path = format!("/executions/{}/logs", encode(self.id.as_str()));
+        if let Some(cursor) = &self.cursor {
+            path += &format!("?cursor={}", encode(cursor));
+        }
+        let page: LogPage = self.client.get(&path).await?;
+        self.cursor = Some(page.cursor.clone());
+        Ok(page)
+    }
+
+    async fn next_page(&mut self) -> Result<LogPage> {
+        let mut away_since: Option<Instant> = None;
+        loop {
+            let error = match self.page().await {
+                Ok(page) => {
+                    if away_since.is_some() {
+                        self.note("the connection is back");
+                    }
+                    return Ok(page);
+                }
+                Err(error) => error,
+            };
+            if !is_transient(&error) || away_since.is_some_and(|since| since.elapsed() >= PATIENCE) {
+                return Err(self.given_up(error));
+            }
+            if away_since.is_none() {
+                away_since = Some(Instant::now());
+                self.note(&format!("{}; trying again …", error.message()));
+            }
+            sleep(QUIET).await;
+        }
+    }
+
+    fn given_up(&self, error: Error) -> Error {
+        let id = self.id;
+        error.context(format!("can't follow `{id}` any more")).hint(format!(
+            "the execution goes on without us: `runvoy logs -f {id}` follows it again, `runvoy status {id}` tells its end"
+        ))
+    }
+
+    fn note(&self, text: &str) {
+        self.bar.suspend(|| ui::note(text));
+    }
+}
+
+/// The lines exactly as the command wrote them, in one write.
+pub fn print(lines: &[LogEvent]) -> Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let mut text = String::with_capacity(lines.iter().map(|line| line.message.len() + 1).sum());
+    for line in lines {
+        text.push_str(&line.message);
+        text.push('\n');
+    }
+    ui::write(&text)
+}

@@ -1,0 +1,229 @@
+use std::{env, fs, path::PathBuf, process::Command};
+
+use runvoy_api::infra::{self, TABLES, env as variable, output};
+
+use super::*;
+use crate::deploy::answers::{Architecture, Network, TaskPermissions};
+
+fn answers() -> Answers {
+    Answers {
+        version: "0.1.0".into(),
+        network: Network::Public,
+        architecture: Architecture::Arm64,
+        task_permissions: TaskPermissions::ReadOnly,
+        spot: false,
+        log_retention_days: 7,
+        image: "alpine".into(),
+        admin_email: "a@example.com".into(),
+    }
+}
+
+fn rendered() -> Yaml {
+    serde_yaml::from_str(&main("acme", &answers()).unwrap()).unwrap()
+}
+
+fn at<'a>(value: &'a Yaml, path: &str) -> &'a Yaml {
+    path.split('/').fold(value, |value, step| {
+        let value = untagged(value);
+        let index = step.parse::<usize>().ok().filter(|_| value.is_sequence());
+        let found = index.map_or_else(|| value.get(step), |index| value.get(index));
+        found.unwrap_or_else(|| panic!("no `{step}` of `{path}` in {value:?}"))
+    })
+}
+
+fn untagged(value: &Yaml) -> &Yaml {
+    if let Yaml::Tagged(tagged) = value { &tagged.value } else { value }
+}
+
+fn text(value: &Yaml) -> &str {
+    untagged(value).as_str().unwrap_or_else(|| panic!("no text: {value:?}"))
+}
+
+fn texts(value: &Yaml) -> Vec<&str> {
+    value.as_sequence().unwrap().iter().map(text).collect()
+}
+
+#[test]
+fn each_table_has_its_keys_and_indexes() {
+    let template = rendered();
+    for table in TABLES {
+        let resource = at(&template, &format!("Resources/{}Table", table.logical));
+        assert_eq!(text(at(resource, "Properties/TableName")), table.name("acme"));
+        assert_eq!(text(at(resource, "DeletionPolicy")), "RetainExceptOnCreate");
+        let key = |key: &Yaml| -> Vec<String> {
+            key.as_sequence()
+                .unwrap()
+                .iter()
+                .map(|key| format!("{} {}", text(at(key, "AttributeName")), text(at(key, "KeyType"))))
+                .collect()
+        };
+        let expected = |partition: &str, sort: Option<&str>| -> Vec<String> {
+            [format!("{partition} HASH")].into_iter().chain(sort.map(|sort| format!("{sort} RANGE"))).collect()
+        };
+        assert_eq!(key(at(resource, "Properties/KeySchema")), expected(table.partition, table.sort));
+        for (i, index) in table.indexes.iter().enumerate() {
+            let rendered = at(resource, &format!("Properties/GlobalSecondaryIndexes/{i}"));
+            assert_eq!(text(at(rendered, "IndexName")), index.name);
+            assert_eq!(key(at(rendered, "KeySchema")), expected(index.partition, index.sort));
+            let projected: Vec<_> = index.projected().collect();
+            let kind = text(at(rendered, "Projection/ProjectionType"));
+            if projected.is_empty() {
+                assert_eq!(kind, "KEYS_ONLY");
+            } else {
+                assert_eq!((kind, texts(at(rendered, "Projection/NonKeyAttributes"))), ("INCLUDE", projected));
+            }
+        }
+    }
+}
+
+#[test]
+fn each_role_has_its_grants_and_its_own_logs_only() {
+    let template = rendered();
+    let functions = [(infra::API_FUNCTION, infra::API_GRANTS, 1), (infra::EVENTS_FUNCTION, infra::EVENTS_GRANTS, 2)];
+    for (function, grants, more) in functions {
+        let path = format!("Resources/{}Role/Properties/Policies/0/PolicyDocument/Statement", function.logical);
+        let statements = at(&template, &path).as_sequence().unwrap();
+        assert_eq!(statements.len(), grants.len() + more);
+        for (statement, grant) in statements.iter().zip(grants) {
+            assert_eq!(text(at(statement, "Sid")), grant.sid);
+            assert_eq!(texts(at(statement, "Action")), grant.actions);
+            assert_eq!(texts(at(statement, "Resource")), grant.resources);
+            match grant.condition {
+                Some(condition) => {
+                    let path = format!("Condition/{}", condition.operator);
+                    assert_eq!(text(at(statement, &path).get(condition.key).unwrap()), condition.value);
+                }
+                None => assert!(statement.get("Condition").is_none()),
+            }
+        }
+        let logs = format!("${{{}LogGroup.Arn}}", function.logical);
+        assert_eq!(texts(at(&statements[grants.len()], "Resource")), [logs]);
+    }
+}
+
+#[test]
+fn grants_name_only_what_the_template_has() {
+    let template = rendered();
+    let resources = at(&template, "Resources");
+    for grant in infra::API_GRANTS.iter().chain(infra::EVENTS_GRANTS) {
+        for part in grant.resources.iter().flat_map(|resource| resource.split("${").skip(1)) {
+            let logical = part.split(['}', '.']).next().unwrap();
+            assert!(logical.starts_with("AWS::") || resources.get(logical).is_some(), "{logical} in {}", grant.sid);
+        }
+    }
+}
+
+#[test]
+fn both_functions_get_every_variable() {
+    let template = rendered();
+    let expected = [
+        variable::STACK_NAME,
+        variable::ECS_CLUSTER,
+        variable::SUBNET_IDS,
+        variable::SECURITY_GROUP_ID,
+        variable::ASSIGN_PUBLIC_IP,
+        variable::TASK_ROLE_ARN,
+        variable::TASK_EXECUTION_ROLE_ARN,
+        variable::TASK_ARCHITECTURE,
+        variable::DEFAULT_IMAGE,
+        variable::DEFAULT_SPOT,
+        variable::EXECUTION_LOG_GROUP,
+        variable::JWT_SECRET_ID,
+        variable::WEB_UI_URL,
+    ];
+    for function in [infra::API_FUNCTION, infra::EVENTS_FUNCTION] {
+        let properties = at(&template, &format!("Resources/{}/Properties", function.logical));
+        let variables = at(properties, "Environment/Variables");
+        for name in expected.into_iter().chain(TABLES.map(|table| table.env)) {
+            assert!(variables.get(name).is_some(), "{name} of {}", function.logical);
+        }
+        assert_eq!(variables.as_mapping().unwrap().len(), expected.len() + TABLES.len());
+        assert_eq!(text(at(properties, "Handler")), function.handler);
+        assert_eq!(at(properties, "Timeout").as_u64(), Some(function.timeout.into()));
+        assert_eq!(text(at(properties, "LoggingConfig/LogGroup")), format!("{}LogGroup", function.logical));
+    }
+}
+
+#[test]
+fn the_sweep_says_what_it_is_and_dead_letters_have_a_place() {
+    let template = rendered();
+    let input = text(at(&template, "Resources/SweepRule/Properties/Targets/0/Input"));
+    let input: Json = serde_json::from_str(input).unwrap();
+    assert_eq!(input, serde_json::json!({ "detail-type": infra::SWEEP_DETAIL_TYPE }));
+    let queue = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:acme-dead-letters";
+    for rule in ["SweepRule", "TaskStateRule"] {
+        let target = at(&template, &format!("Resources/{rule}/Properties/Targets/0"));
+        assert_eq!(text(at(target, "DeadLetterConfig/Arn")), queue);
+    }
+    let retries = at(&template, "Resources/EventsFunctionRetries/Properties/DestinationConfig");
+    assert_eq!(text(at(retries, "OnFailure/Destination")), queue);
+}
+
+#[test]
+fn the_functions_url_has_both_permissions() {
+    let template = rendered();
+    let url = at(&template, "Resources/ApiUrlPermission/Properties");
+    assert_eq!((text(at(url, "Action")), text(at(url, "FunctionUrlAuthType"))), ("lambda:InvokeFunctionUrl", "NONE"));
+    let invoke = at(&template, "Resources/ApiInvokePermission/Properties");
+    assert_eq!(text(at(invoke, "Action")), "lambda:InvokeFunction");
+    assert_eq!(at(invoke, "InvokedViaFunctionUrl").as_bool(), Some(true));
+}
+
+#[test]
+fn commands_may_do_what_was_chosen_and_never_touch_the_deployment() {
+    for choice in TaskPermissions::ALL {
+        let template = main("acme", &Answers { task_permissions: choice, ..answers() }).unwrap();
+        let template: Yaml = serde_yaml::from_str(&template).unwrap();
+        let role = at(&template, "Resources/TaskRole/Properties");
+        let policies = role.get("ManagedPolicyArns").map(texts).unwrap_or_default();
+        assert_eq!(policies, choice.managed_policies());
+        let deny = at(role, "Policies/0/PolicyDocument/Statement/0");
+        assert_eq!((text(at(deny, "Effect")), text(at(deny, "Action"))), ("Deny", "*"));
+        let guarded = texts(at(deny, "Resource"));
+        for table in TABLES {
+            assert!(guarded.iter().any(|arn| arn.ends_with(&format!(":table/{}", table.name("acme")))));
+        }
+    }
+}
+
+#[test]
+fn every_resource_is_described_and_answers_read_back() {
+    for template in [bucket("acme").unwrap(), main("acme", &answers()).unwrap()] {
+        let resources = serde_yaml::from_str::<Yaml>(&template).unwrap();
+        assert_eq!(descriptions(&template).unwrap().len(), at(&resources, "Resources").as_mapping().unwrap().len());
+    }
+    assert_eq!(super::answers(&main("acme", &answers()).unwrap()), Some(answers()));
+    assert_eq!(super::answers("Resources: {}"), None);
+}
+
+#[test]
+fn outputs_are_the_contracts() {
+    let outputs = |template: &str| serde_yaml::from_str::<Yaml>(template).unwrap()["Outputs"].clone();
+    let names = outputs(&main("acme", &answers()).unwrap());
+    assert!(names.get(output::API_ENDPOINT).is_some() && names.get(output::ARTIFACT_KEY).is_some());
+    assert!(outputs(&bucket("acme").unwrap()).get(output::BUCKET_NAME).is_some());
+}
+
+/// Both templates, for every choice that changes their shape.
+#[test]
+fn cfn_lint_finds_nothing() {
+    let lint = env::var_os("RUNVOY_LINT").map(PathBuf::from);
+    let lint =
+        lint.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../target/sandbox/lint/bin/cfn-lint").into());
+    assert!(
+        lint.exists(),
+        "no cfn-lint at `{}`: `cargo xtask test` sets it up, or name one in RUNVOY_LINT",
+        lint.display()
+    );
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| fs::write(directory.path().join(name), text).unwrap();
+    write("bucket.yaml", bucket("acme").unwrap());
+    for (i, task_permissions) in TaskPermissions::ALL.into_iter().enumerate() {
+        let architecture = if i % 2 == 0 { Architecture::Arm64 } else { Architecture::X86_64 };
+        let answers = Answers { task_permissions, architecture, spot: i > 1, ..answers() };
+        write(&format!("main-{i}.yaml"), main("acme", &answers).unwrap());
+    }
+    let files = fs::read_dir(directory.path()).unwrap().map(|file| file.unwrap().path());
+    let output = Command::new(&lint).arg("--").args(files).env("HOME", directory.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}

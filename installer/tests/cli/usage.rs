@@ -1,0 +1,52 @@
+//! Help, versions, completions, and what is no command line.
+
+use serde_json::Value;
+
+use crate::Machine;
+
+#[test]
+fn the_help_is_grouped() {
+    let ran = Machine::new().run(&["--help"]).code(0);
+    let place = |text| ran.stdout.find(text).unwrap_or_else(|| panic!("no {text} in {}", ran.stdout));
+    assert!(place("Teammate:") < place("  exec ") && place("  exec ") < place("Admin:"), "{}", ran.stdout);
+    assert!(place("Admin:") < place("Deployment:"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("--profile"));
+    assert!(!ran.stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn each_command_shows_examples() {
+    let commands = "exec,status,logs,list,stop,locks list,configure,whoami,health,version,completions,init,destroy,build,\
+        admin add-user,admin list-users,admin revoke-user";
+    for command in commands.split(',') {
+        let args: Vec<_> = command.split(' ').chain(["--help"]).collect();
+        let ran = Machine::new().run(&args).code(0);
+        assert!(ran.stdout.contains(&format!("Examples:\n  runvoy {command}")), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn usage_errors_exit_2() {
+    for args in [&["no-such-command"][..], &["exec"], &["exec", "--timeout", "-5", "x"], &["list", "--limit", "x"], &[]]
+    {
+        Machine::new().run(args).code(2).stdout("");
+    }
+    Machine::new().run(&["exec", "--env", "A", "x"]).code(2).says("must be NAME=VALUE");
+}
+
+#[test]
+fn versions_are_told() {
+    let version = env!("CARGO_PKG_VERSION");
+    Machine::new().run(&["version"]).code(0).stdout(&format!("runvoy {version} (contract 1)\n"));
+    Machine::new().run(&["--version"]).code(0).stdout(&format!("runvoy {version}\n"));
+    let ran = Machine::new().run(&["version", "--json"]).code(0);
+    assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["version"], version);
+}
+
+#[test]
+fn completions_are_printed() {
+    for shell in ["bash", "zsh", "fish"] {
+        let ran = Machine::new().run(&["completions", shell]).code(0);
+        assert!(ran.stdout.contains("add-user"), "{shell}");
+    }
+}

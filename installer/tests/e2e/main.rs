@@ -1,0 +1,10 @@
+//! The real binary, the real artifact in the real Lambda runtime, the real templates: the whole product in a sandbox.
+
+mod access;
+mod api;
+mod deployment;
+mod execution;
+mod http;
+mod lock;
+mod viewer;
+mod world;

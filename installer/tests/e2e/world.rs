@@ -1,0 +1,243 @@
+//! One sandbox with the product deployed, shared by all tests of this binary.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    io::BufReader,
+    path::{Path, PathBuf},
+    process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio},
+    sync::{LazyLock, OnceLock},
+    time::{Duration, Instant},
+};
+
+use runvoy_sandbox::{CLEARED, Layout, Sandbox, proxy::Call, set_by_cargo};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+pub const ADMIN: &str = "admin@example.com";
+
+/// Runs the proxy and local Fargate for as long as the tests run.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+static WORLD: OnceLock<World> = OnceLock::new();
+
+pub struct World {
+    sandbox: Sandbox,
+    scratch: tempfile::TempDir,
+    /// What the first `init` printed.
+    pub first_init: Ran,
+    pub endpoint: String,
+    pub admin_key: String,
+}
+
+/// What one run of the program left behind.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().expect("not ended by a signal"),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+impl Ran {
+    #[track_caller]
+    pub fn code(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self
+    }
+
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "no `{text}` in stderr: {}", self.stderr);
+        self
+    }
+
+    /// Standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
+    }
+}
+
+impl World {
+    /// The deployment, made by the first test that asks for it.
+    pub fn get() -> &'static Self {
+        WORLD.get_or_init(|| {
+            let layout = Layout::named("e2e").unwrap();
+            let sandbox = RUNTIME.block_on(Sandbox::start(&layout)).unwrap();
+            let scratch = tempfile::tempdir().unwrap();
+            let mut init = command(&sandbox, &init_args("runvoy", ADMIN));
+            let first_init = Ran::from(init.current_dir(layout.root()).output().unwrap()).code(0);
+            let config = std::fs::read_to_string(layout.config()).unwrap();
+            let field = |name: &str| {
+                let line = config.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap();
+                line.trim_start_matches(':').trim().trim_matches(['"', '\'']).to_owned()
+            };
+            let (endpoint, admin_key) = (field("api_endpoint"), field("api_key"));
+            Self { sandbox, scratch, first_init, endpoint, admin_key }
+        })
+    }
+
+    pub fn root(&self) -> &Path {
+        self.sandbox.layout().root()
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.sandbox.layout().config()
+    }
+
+    /// A path that nothing is at yet.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.scratch.path().join(name)
+    }
+
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = command(&self.sandbox, args);
+        command.current_dir(self.scratch.path());
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Ran {
+        self.command(args).output().unwrap().into()
+    }
+
+    /// Runs `init` for another deployment, or again for the first.
+    pub fn init(&self, stack: &str, email: &str) -> Ran {
+        self.command(&init_args(stack, email)).current_dir(self.root()).output().unwrap().into()
+    }
+
+    /// Runs it as somebody else, who has nothing but this key.
+    pub fn run_as(&self, key: &str, args: &[&str]) -> Ran {
+        let mut command = self.command(args);
+        command.env_remove("RUNVOY_CONFIG").env("HOME", self.scratch.path());
+        command.env("RUNVOY_ENDPOINT", &self.endpoint).env("RUNVOY_API_KEY", key).output().unwrap().into()
+    }
+
+    pub fn spawn(&self, args: &[&str]) -> Running {
+        Running::new(self.command(args).spawn().unwrap())
+    }
+
+    /// Adds a user and returns their key.
+    pub fn add_user(&self, email: &str, role: &str) -> String {
+        self.run(&["admin", "add-user", email, "--role", role]).code(0).stdout.trim().to_owned()
+    }
+
+    /// The AWS calls since the mark, by the deployed functions or by the CLI.
+    pub fn calls_since(&self, mark: u64) -> Vec<Call> {
+        self.sandbox.calls_since(mark)
+    }
+
+    /// The place of the newest call.
+    pub fn mark(&self) -> u64 {
+        self.sandbox.calls().last().map_or(0, |call| call.seq)
+    }
+
+    /// One AWS call past the proxy, to look at what is there.
+    pub fn aws(&self, service: &str, target: &str, body: &Value) -> Value {
+        RUNTIME.block_on(self.sandbox.engine().json(service, target, body)).unwrap()
+    }
+
+    /// The environment variables of a deployed function.
+    pub fn function_environment(&self, name: &str) -> BTreeMap<String, String> {
+        let path = format!("/2015-03-31/functions/{name}/configuration");
+        let (status, body) = RUNTIME.block_on(self.sandbox.engine().get("lambda", &path)).unwrap();
+        assert_eq!(status, 200);
+        let configuration: Value = serde_json::from_slice(&body).unwrap();
+        serde_json::from_value(configuration["Environment"]["Variables"].clone()).unwrap()
+    }
+
+    /// What the deployed functions sign with.
+    pub fn function_credentials(&self) -> (&str, &str, &str) {
+        self.sandbox.function_credentials()
+    }
+
+    pub fn aws_endpoint(&self) -> &str {
+        self.sandbox.endpoint()
+    }
+
+    /// The record of an execution, once it is over.
+    pub fn ended(&self, id: &str) -> Value {
+        until("the execution is over", || {
+            let record = self.run(&["status", id, "--json"]).code(0).json();
+            let open = ["queued", "starting", "running", "stopping"].contains(&record["status"].as_str().unwrap());
+            (!open).then_some(record)
+        })
+    }
+}
+
+fn init_args<'a>(stack: &'a str, email: &'a str) -> [&'a str; 8] {
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    ["init", "--yes", "--stack-name", stack, "--admin-email", email, "--architecture", architecture]
+}
+
+fn command(sandbox: &Sandbox, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_runvoy"));
+    command.args(args).envs(sandbox.environment());
+    CLEARED.map(OsString::from).into_iter().chain(set_by_cargo()).for_each(|name| drop(command.env_remove(name)));
+    // Colours and prompts are for terminals; this is none.
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Asks again until there is an answer. For what the product itself does in the background and tells nobody.
+#[track_caller]
+pub fn until<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(answer) = answer() {
+            return answer;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "still not so after 30 s: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A program that runs, read line by line.
+pub struct Running {
+    child: Child,
+    pub stdout: BufReader<ChildStdout>,
+    pub stderr: BufReader<ChildStderr>,
+}
+
+impl Running {
+    fn new(mut child: Child) -> Self {
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stdout, stderr }
+    }
+
+    /// The id on the first line of stderr.
+    pub fn execution_id(&mut self) -> String {
+        let line = line(&mut self.stderr);
+        line.trim_end().rsplit(' ').next().unwrap().to_owned()
+    }
+
+    /// Waits for its end; what was read before is not in it.
+    pub fn end(self) -> Ran {
+        use std::io::Read as _;
+        let Self { mut child, mut stdout, mut stderr } = self;
+        let errors = std::thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).unwrap();
+            text
+        });
+        let mut output = String::new();
+        stdout.read_to_string(&mut output).unwrap();
+        let code = child.wait().unwrap().code().expect("not ended by a signal");
+        Ran { code, stdout: output, stderr: errors.join().unwrap() }
+    }
+}
+
+pub fn line(from: &mut impl std::io::BufRead) -> String {
+    let mut line = String::new();
+    from.read_line(&mut line).unwrap();
+    line
+}

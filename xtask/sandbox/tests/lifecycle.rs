@@ -1,0 +1,71 @@
+//! Starting and stopping.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use runvoy_sandbox::Layout;
+
+use crate::support::{done, processes_with, python, sandbox};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sandboxes_run_side_by_side_and_leave_nothing() {
+    let (one, two) = tokio::join!(sandbox("one"), sandbox("two"));
+    assert_ne!(one.endpoint(), two.endpoint());
+    assert_ne!(one.engine().account(), two.engine().account());
+    let homes = [&one, &two].map(|sandbox| format!("HOME={}", sandbox.layout().run().display()));
+    // The function's own process is the engine's child, and must go with it.
+    python(&one, "proxy/function.py", &[]).await;
+    assert_eq!(processes_with(&homes[0]).len(), 2);
+    done(one).await;
+    assert!(processes_with(&homes[0]).is_empty());
+    assert_eq!(processes_with(&homes[1]).len(), 1);
+    done(two).await;
+    assert!(processes_with(&homes[1]).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_users_own_settings_stay_out() {
+    let sandbox = sandbox("settings").await;
+    let mut command = tokio::process::Command::new("env");
+    command.env("AWS_PROFILE", "mine").env("AWS_SESSION_TOKEN", "mine");
+    sandbox.apply(&mut command);
+    let seen = String::from_utf8(command.output().await.unwrap().stdout).unwrap();
+    assert!(!seen.contains("mine"), "{seen}");
+    for path in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "RUNVOY_CONFIG"] {
+        assert!(seen.contains(&format!("{path}={}", sandbox.layout().run().display())), "{path}");
+    }
+    done(sandbox).await;
+}
+
+/// The other half of the next test: a process that starts a sandbox and is killed.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a helper of `the_engine_ends_with_a_killed_starter`"]
+async fn victim() {
+    let sandbox = sandbox("victim").await;
+    println!("\nengine={}", sandbox.engine_id());
+    std::future::pending::<()>().await;
+    drop(sandbox);
+}
+
+#[test]
+fn the_engine_ends_with_a_killed_starter() {
+    let mut starter = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "lifecycle::victim", "--ignored", "--nocapture"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(starter.stdout.take().unwrap()).lines();
+    let engine = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("engine=")?.parse::<i32>().ok());
+    let engine = engine.expect("the victim names its engine");
+    let home = format!("HOME={}", Layout::named("test-victim").unwrap().run().display());
+    assert_eq!(processes_with(&home), [engine]);
+    starter.kill().unwrap();
+    starter.wait().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !processes_with(&home).is_empty() {
+        assert!(Instant::now() < deadline, "the engine lives on");
+        std::thread::yield_now();
+    }
+    std::fs::remove_dir_all(Layout::named("test-victim").unwrap().run()).unwrap();
+}

@@ -1,0 +1,51 @@
+use std::ffi::OsString;
+
+use anyhow::Result;
+use runvoy_sandbox::{Layout, setup};
+use tokio::process::Command;
+
+use crate::child::{self, Outcome};
+use crate::interrupts::{Interrupts, exit_code};
+
+/// Runs all tests, after all set-up that they need
+#[derive(clap::Args)]
+pub struct Args {
+    /// For `cargo test --workspace`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+/// Runs the command.
+pub async fn run(args: Args) -> Result<u8> {
+    let mut interrupts = Interrupts::catch()?;
+    Ok(match test(&args.arguments, &mut interrupts).await? {
+        Outcome::Done(()) => 0,
+        Outcome::Ended(code) => code,
+    })
+}
+
+/// Sets up and tests.
+pub async fn test(arguments: &[OsString], interrupts: &mut Interrupts) -> Result<Outcome<()>> {
+    let layout = Layout::named("test")?;
+    let setup = async {
+        let all = [setup::ENGINE, setup::TOOLS, setup::LINT];
+        tokio::try_join!(all[0].ensure(&layout), all[1].ensure(&layout), all[2].ensure(&layout)).map(|_| ())
+    };
+    tokio::select! {
+        done = setup => done?,
+        signal = interrupts.next() => return Ok(Outcome::Ended(exit_code(signal))),
+    }
+    // The binary itself, beside the tests: they run the CLI as users do.
+    let build = child::run(child::cargo(&layout).args(["build", "--package", "runvoy"]), interrupts).await?;
+    if let Outcome::Ended(code) = build {
+        return Ok(Outcome::Ended(code));
+    }
+    let mut command = child::cargo(&layout);
+    command.args(["test", "--workspace"]).args(arguments);
+    child::run(with_tools(&mut command, &layout), interrupts).await
+}
+
+/// Where tests find what was set up for them.
+fn with_tools<'a>(command: &'a mut Command, layout: &Layout) -> &'a mut Command {
+    command.env("RUNVOY_LINT", setup::LINT.bin(layout).join("cfn-lint"))
+}
