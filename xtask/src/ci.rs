@@ -9,10 +9,8 @@ use crate::test::test;
 #[derive(clap::Args)]
 pub struct Args {}
 
-const STEPS: [&[&str]; 2] = [
-    &["fmt", "--all", "--check"],
-    &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"],
-];
+const STEPS: [&[&str]; 2] =
+    [&["fmt", "--all", "--check"], &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]];
 
 /// Runs the command.
 pub async fn run(Args {}: Args) -> Result<u8> {

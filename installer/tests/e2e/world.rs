@@ -181,7 +181,9 @@ fn init_args<'a>(stack: &'a str, email: &'a str) -> [&'a str; 8] {
 fn command(sandbox: &Sandbox, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runvoy"));
     command.args(args).envs(sandbox.environment());
-    CLEARED.map(OsString::from).into_iter().chain(set_by_cargo()).for_each(|name| drop(command.env_remove(name)));
+    for name in CLEARED.map(OsString::from).into_iter().chain(set_by_cargo()) {
+        command.env_remove(name);
+    }
     // Colours and prompts are for terminals; this is none.
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

@@ -15,8 +15,14 @@ use crate::{Layout, random, setup};
 pub const REGION: &str = "us-east-1";
 
 /// Variables of the user's own that must not reach programs that work on the sandbox.
-pub const CLEARED: [&str; 6] =
-    ["AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "RUNVOY_API_KEY"];
+pub const CLEARED: [&str; 6] = [
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "RUNVOY_API_KEY",
+];
 
 /// Variables that cargo sets for the programs it runs, as it runs us. A cargo that we run must not see them: build scripts that
 /// read them would run again, and everything that rests on them would be built anew, each time another program asks.

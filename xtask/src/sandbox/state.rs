@@ -95,7 +95,9 @@ impl State {
         // A new name first: nobody reads half of it.
         let new = path.with_extension("new");
         let text = serde_json::to_string_pretty(self)?;
-        write_private(&new, text.as_bytes()).and_then(|()| fs::rename(&new, &path)).context("can't write the state file")
+        write_private(&new, text.as_bytes())
+            .and_then(|()| fs::rename(&new, &path))
+            .context("can't write the state file")
     }
 
     /// The running sandbox's, if one is running.

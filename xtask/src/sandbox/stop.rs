@@ -18,7 +18,10 @@ pub async fn run(Args {}: Args) -> Result<u8> {
     let layout = state::layout()?;
     let Some(state) = State::read(&layout)? else {
         if Claim::try_take(&layout)?.is_none() {
-            return Err(Hinted::error("the sandbox is just starting or stopping", "wait, or end its process by Ctrl-C"));
+            return Err(Hinted::error(
+                "the sandbox is just starting or stopping",
+                "wait, or end its process by Ctrl-C",
+            ));
         }
         eprintln!("no sandbox is running");
         return Ok(0);

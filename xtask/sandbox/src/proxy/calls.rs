@@ -66,7 +66,9 @@ impl CallLog {
         let seq = inner.calls.len() as u64 + 1;
         let at = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
         let Name { service, action, detail } = name;
-        inner.calls.push((Call { seq, at, caller, service, action, detail, status: None, millis: None }, Instant::now()));
+        inner
+            .calls
+            .push((Call { seq, at, caller, service, action, detail, status: None, millis: None }, Instant::now()));
         seq
     }
 

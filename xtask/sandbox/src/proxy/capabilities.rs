@@ -11,7 +11,9 @@ use crate::engine::EngineClient;
 /// The refusal of a call whose template needs a capability that the call does not name.
 pub(super) async fn refuse(engine: &EngineClient, form: &Form) -> Result<Option<Response<Body>>> {
     let Some(text) = template_text(engine, form).await? else { return Ok(None) };
-    let Some(needed) = Template::parse(&text).and_then(|template| template.needed_capability()) else { return Ok(None) };
+    let Some(needed) = Template::parse(&text).and_then(|template| template.needed_capability()) else {
+        return Ok(None);
+    };
     let given = form.members("Capabilities");
     // The wider one covers the narrower.
     if given.contains(&needed) || given.contains(&"CAPABILITY_NAMED_IAM") {

@@ -68,18 +68,24 @@ impl FailedDeletions {
 
 /// The first bucket of the stack that its deletion would stumble over.
 async fn find_full_bucket(engine: &EngineClient, stack: &str, form: &Form) -> Result<Option<Failed>> {
-    let (status, xml) = engine.query("cloudformation", &encode(&[("Action", "DescribeStacks"), ("StackName", stack)])).await?;
+    let (status, xml) =
+        engine.query("cloudformation", &encode(&[("Action", "DescribeStacks"), ("StackName", stack)])).await?;
     // A protected stack is refused by the engine, and one that isn't there is no failure.
     if status != 200 || element(&xml, "EnableTerminationProtection") == Some("true") {
         return Ok(None);
     }
-    let (Some(stack_id), Some(stack_name)) = (element(&xml, "StackId"), element(&xml, "StackName")) else { return Ok(None) };
+    let (Some(stack_id), Some(stack_name)) = (element(&xml, "StackId"), element(&xml, "StackName")) else {
+        return Ok(None);
+    };
     let template = stack_template(engine, stack).await?.and_then(|text| Template::parse(&text));
     let kept = form.members("RetainResources");
     let fields = [("Action", "DescribeStackResources"), ("StackName", stack)];
     let (_, resources) = engine.query("cloudformation", &encode(&fields)).await?;
-    for resource in resources.split("<member>").filter(|part| part.contains("<ResourceType>AWS::S3::Bucket</ResourceType>")) {
-        let (Some(logical), Some(bucket)) = (element(resource, "LogicalResourceId"), element(resource, "PhysicalResourceId"))
+    for resource in
+        resources.split("<member>").filter(|part| part.contains("<ResourceType>AWS::S3::Bucket</ResourceType>"))
+    {
+        let (Some(logical), Some(bucket)) =
+            (element(resource, "LogicalResourceId"), element(resource, "PhysicalResourceId"))
         else {
             continue;
         };

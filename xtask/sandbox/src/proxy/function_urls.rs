@@ -119,7 +119,9 @@ mod tests {
     #[test]
     fn only_function_urls_are_found() {
         let suffix = ".lambda-url.eu-west-1.on.aws";
-        let text = format!("<a>https://abc1{suffix}/</a> https://x.y{suffix} https://{suffix} http://b{suffix} https://d{suffix}");
+        let text = format!(
+            "<a>https://abc1{suffix}/</a> https://x.y{suffix} https://{suffix} http://b{suffix} https://d{suffix}"
+        );
         assert_eq!(ids(&text, suffix).into_iter().collect::<Vec<_>>(), ["abc1", "d"]);
     }
 }

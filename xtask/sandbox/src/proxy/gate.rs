@@ -105,7 +105,8 @@ mod tests {
     }
 
     fn signed(key: &str) -> http::request::Builder {
-        let scope = format!("AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host");
+        let scope =
+            format!("AWS4-HMAC-SHA256 Credential={key}/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host");
         Request::post("/").header("host", "127.0.0.1:4000").header("authorization", scope)
     }
 

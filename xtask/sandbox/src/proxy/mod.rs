@@ -25,8 +25,8 @@ use tokio::net::TcpListener;
 
 use crate::engine::EngineClient;
 use crate::fargate::Fargate;
-pub use calls::{Call, Caller};
 use calls::CallLog;
+pub use calls::{Call, Caller};
 use deletion::FailedDeletions;
 use form::Form;
 use function_urls::FunctionUrls;
@@ -61,9 +61,16 @@ struct State {
 
 impl Proxy {
     /// Serves `listener`, which is bound before the engine starts, since the engine must know its address.
-    pub fn start(listener: TcpListener, keys: Keys, engine: EngineClient, fargate: Fargate, log: &Path) -> Result<Self> {
+    pub fn start(
+        listener: TcpListener,
+        keys: Keys,
+        engine: EngineClient,
+        fargate: Fargate,
+        log: &Path,
+    ) -> Result<Self> {
         let port = listener.local_addr().context("the proxy has no address")?.port();
-        let gate = Gate { port, client_key: keys.client, function_key: keys.function, function_token: keys.function_token };
+        let gate =
+            Gate { port, client_key: keys.client, function_key: keys.function, function_token: keys.function_token };
         let calls = Arc::new(CallLog::new(log)?);
         let upstream = Upstream::new(engine.base());
         let urls = FunctionUrls::new(upstream.clone(), engine.region());
@@ -100,7 +107,8 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Response<Body> 
     let body = if service == "s3" { body } else { full(known.clone()) };
     let is_json = is_json(&service, &head);
     let answer = state.answer(&name, &head, &known, body).await;
-    let response = answer.unwrap_or_else(|cause| error(&service, is_json, 500, "InternalFailure", &format!("{cause:#}")));
+    let response =
+        answer.unwrap_or_else(|cause| error(&service, is_json, 500, "InternalFailure", &format!("{cause:#}")));
     state.calls.end(seq, response.status().as_u16());
     response
 }
@@ -140,7 +148,12 @@ impl State {
     }
 
     /// Passes a call on and puts the function URLs' addresses here into the reply.
-    async fn translated(&self, head: &Parts, body: Body, edit: impl FnOnce(String) -> String) -> Result<Response<Body>> {
+    async fn translated(
+        &self,
+        head: &Parts,
+        body: Body,
+        edit: impl FnOnce(String) -> String,
+    ) -> Result<Response<Body>> {
         let (mut head, body) = self.pass(head, body).await?.into_parts();
         let body = body.collect().await.context("the engine's reply broke off")?.to_bytes();
         let Ok(text) = String::from_utf8(body.to_vec()) else { return Ok(Response::from_parts(head, full(body))) };

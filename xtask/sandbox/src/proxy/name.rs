@@ -49,15 +49,28 @@ fn header<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
 
 /// The fields that say what a call is about, most telling first.
 const FIELDS: [&str; 12] = [
-    "TableName", "logStreamName", "logGroupName", "SecretId", "taskDefinition", "family", "tasks", "task", "cluster",
-    "Rule", "Name", "FunctionName",
+    "TableName",
+    "logStreamName",
+    "logGroupName",
+    "SecretId",
+    "taskDefinition",
+    "family",
+    "tasks",
+    "task",
+    "cluster",
+    "Rule",
+    "Name",
+    "FunctionName",
 ];
 
 fn json_detail(body: &[u8]) -> String {
     let Ok(body) = serde_json::from_slice::<Value>(body) else { return String::new() };
     if let Some(items) = body["TransactItems"].as_array() {
         let tables = items.iter().flat_map(|item| item.as_object().into_iter().flatten());
-        return tables.map(|(verb, item)| format!("{verb} {}", text(&item["TableName"]))).collect::<Vec<_>>().join(", ");
+        return tables
+            .map(|(verb, item)| format!("{verb} {}", text(&item["TableName"])))
+            .collect::<Vec<_>>()
+            .join(", ");
     }
     if let Some(tables) = body["RequestItems"].as_object() {
         return tables.keys().cloned().collect::<Vec<_>>().join(", ");

@@ -37,7 +37,9 @@ pub(super) fn error(service: &str, is_json: bool, status: u16, code: &str, messa
     let body = if service == "s3" {
         format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>{inner}</Error>")
     } else {
-        format!("<ErrorResponse><Error><Type>Sender</Type>{inner}</Error><RequestId>sandbox</RequestId></ErrorResponse>")
+        format!(
+            "<ErrorResponse><Error><Type>Sender</Type>{inner}</Error><RequestId>sandbox</RequestId></ErrorResponse>"
+        )
     };
     reply(status, "text/xml", body)
 }
@@ -61,8 +63,16 @@ pub(super) fn element<'a>(xml: &'a str, tag: &str) -> Option<&'a str> {
 
 /// Headers that are about one connection only.
 const HOP_BY_HOP: [&str; 10] = [
-    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection", "te", "trailer",
-    "transfer-encoding", "upgrade", "expect",
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "expect",
 ];
 
 /// Removes what must not pass through a proxy. Our server answers `Expect: 100-continue` itself.

@@ -13,7 +13,8 @@ impl Template {
 
     /// The capability that a caller must acknowledge, if any.
     pub fn needed_capability(&self) -> Option<&'static str> {
-        let iam = self.resources().filter(|(_, resource)| is_iam(resource)).map(|(_, resource)| resource).collect::<Vec<_>>();
+        let iam =
+            self.resources().filter(|(_, resource)| is_iam(resource)).map(|(_, resource)| resource).collect::<Vec<_>>();
         if iam.iter().any(|resource| has_name(resource)) {
             Some("CAPABILITY_NAMED_IAM")
         } else {
@@ -37,9 +38,8 @@ impl Template {
 /// The types of the user guide's "Acknowledging IAM resources".
 fn is_iam(resource: &Value) -> bool {
     let kind = resource.get("Type").and_then(Value::as_str).and_then(|kind| kind.strip_prefix("AWS::IAM::"));
-    let known = [
-        "AccessKey", "Group", "InstanceProfile", "ManagedPolicy", "Policy", "Role", "User", "UserToGroupAddition",
-    ];
+    let known =
+        ["AccessKey", "Group", "InstanceProfile", "ManagedPolicy", "Policy", "Role", "User", "UserToGroupAddition"];
     kind.is_some_and(|kind| known.contains(&kind))
 }
 

@@ -14,17 +14,22 @@ use crate::{Group, Layout, WithHint};
 pub struct Venv {
     /// Its directory's name.
     pub name: &'static str,
+    /// The program that it is there for.
+    program: &'static str,
     requirements: &'static str,
 }
 
 /// The AWS engine.
-pub const ENGINE: Venv = Venv { name: "engine", requirements: include_str!("requirements-engine.txt") };
+pub const ENGINE: Venv =
+    Venv { name: "engine", program: "ministack", requirements: include_str!("requirements-engine.txt") };
 /// What `runvoy init` builds the orchestrator with: cargo-lambda and zig.
-pub const TOOLS: Venv = Venv { name: "tools", requirements: include_str!("requirements-tools.txt") };
+pub const TOOLS: Venv =
+    Venv { name: "tools", program: "cargo-lambda", requirements: include_str!("requirements-tools.txt") };
 /// What the tests check templates with: cfn-lint.
-pub const LINT: Venv = Venv { name: "lint", requirements: include_str!("requirements-lint.txt") };
+pub const LINT: Venv = Venv { name: "lint", program: "cfn-lint", requirements: include_str!("requirements-lint.txt") };
 
-const PYTHON_HINT: &str = "install Python 3.10 or newer with its `venv` module (Debian, Ubuntu: `apt install python3-venv`)";
+const PYTHON_HINT: &str =
+    "install Python 3.10 or newer with its `venv` module (Debian, Ubuntu: `apt install python3-venv`)";
 
 impl Venv {
     /// Where it is.
@@ -78,7 +83,8 @@ impl Venv {
     /// The stamp is written last: a half-made environment has none. A dangling `python` is one whose Python is gone.
     fn is_complete(&self, layout: &Layout) -> bool {
         let stamp = fs::read_to_string(self.stamp(layout)).unwrap_or_default();
-        stamp == self.requirements && self.bin(layout).join("python").exists()
+        let programs = ["python", self.program];
+        stamp == self.requirements && programs.iter().all(|program| self.bin(layout).join(program).exists())
     }
 
     fn stamp(&self, layout: &Layout) -> PathBuf {
@@ -86,7 +92,8 @@ impl Venv {
     }
 
     fn requirements_summary(&self) -> String {
-        let known = |line: &&str| ["ministack", "cargo-lambda", "ziglang", "cfn-lint"].iter().any(|k| line.starts_with(k));
+        let known =
+            |line: &&str| ["ministack", "cargo-lambda", "ziglang", "cfn-lint"].iter().any(|k| line.starts_with(k));
         self.requirements.lines().filter(known).collect::<Vec<_>>().join("`, `")
     }
 }
@@ -99,8 +106,16 @@ async fn quietly(command: &mut Command) -> Result<()> {
     let (stdout, stderr) = (group.child().stdout.take(), group.child().stderr.take());
     let read = async {
         use tokio::io::AsyncReadExt;
-        let read_out = async { if let Some(mut pipe) = stdout { let _ = pipe.read_to_end(&mut out).await; } };
-        let read_err = async { if let Some(mut pipe) = stderr { let _ = pipe.read_to_end(&mut err).await; } };
+        let read_out = async {
+            if let Some(mut pipe) = stdout {
+                let _ = pipe.read_to_end(&mut out).await;
+            }
+        };
+        let read_err = async {
+            if let Some(mut pipe) = stderr {
+                let _ = pipe.read_to_end(&mut err).await;
+            }
+        };
         tokio::join!(read_out, read_err);
     };
     let (status, ()) = tokio::join!(group.wait(), read);
