@@ -1,3 +1,5 @@
+use std::process::Stdio;
+
 use anyhow::Result;
 use runvoy_sandbox::Layout;
 
@@ -22,8 +24,24 @@ pub async fn run(Args {}: Args) -> Result<u8> {
             return Ok(code);
         }
     }
+    if let Outcome::Ended(code) = dependencies(&layout, &mut interrupts).await? {
+        return Ok(code);
+    }
     Ok(match test(&[], &mut interrupts).await? {
         Outcome::Done(()) => 0,
         Outcome::Ended(code) => code,
     })
+}
+
+/// Licences and sources of the dependencies, where cargo-deny is installed. Its advisories would need the network.
+async fn dependencies(layout: &Layout, interrupts: &mut Interrupts) -> Result<Outcome<()>> {
+    let mut probe = child::cargo(layout);
+    probe.args(["deny", "--version"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if !probe.status().await.is_ok_and(|status| status.success()) {
+        eprintln!("cargo deny: not installed, left out");
+        return Ok(Outcome::Done(()));
+    }
+    let checks = ["deny", "--offline", "check", "bans", "licenses", "sources"];
+    eprintln!("cargo {}", checks.join(" "));
+    child::run(child::cargo(layout).args(checks), interrupts).await
 }

@@ -76,3 +76,26 @@ fn a_key_is_stored_as_its_hash_only() {
         assert!(!text.contains(&key[8..]) && !text.contains(&world.admin_key[8..]), "a key in {table}");
     }
 }
+
+#[test]
+fn a_teammate_configures_and_works() {
+    use std::io::Write as _;
+    let world = World::get();
+    let key = world.add_user("teammate@example.com", "member");
+    let configure = |key: &str| -> crate::world::Ran {
+        let mut command =
+            world.command(&["configure", "--profile", "mine", "--endpoint", &world.endpoint, "--api-key-stdin"]);
+        command.env("RUNVOY_CONFIG", world.file("teammate.yaml")).stdin(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(key.as_bytes()).unwrap();
+        child.wait_with_output().unwrap().into()
+    };
+    // A key that the deployment does not know is not saved.
+    let unknown = format!("sk_live_{}", "0".repeat(64));
+    assert_ne!(configure(&unknown).code, 0);
+    assert!(!world.file("teammate.yaml").exists());
+    configure(&key).code(0);
+    let mut whoami = world.command(&["whoami", "--json"]);
+    let whoami = whoami.env("RUNVOY_CONFIG", world.file("teammate.yaml")).output().unwrap();
+    assert_eq!(crate::world::Ran::from(whoami).code(0).json()["email"], "teammate@example.com");
+}

@@ -6,5 +6,6 @@ mod deployment;
 mod execution;
 mod http;
 mod lock;
+mod repair;
 mod viewer;
 mod world;

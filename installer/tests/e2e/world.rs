@@ -10,9 +10,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use runvoy_sandbox::{CLEARED, Layout, Sandbox, proxy::Call, set_by_cargo};
+use runvoy_sandbox::{CLEARED, Layout, REGION, Sandbox, proxy::Call, set_by_cargo};
 use serde_json::Value;
 use tokio::runtime::Runtime;
+
+use crate::http;
 
 pub const ADMIN: &str = "admin@example.com";
 
@@ -143,6 +145,17 @@ impl World {
     /// One AWS call past the proxy, to look at what is there.
     pub fn aws(&self, service: &str, target: &str, body: &Value) -> Value {
         RUNTIME.block_on(self.sandbox.engine().json(service, target, body)).unwrap()
+    }
+
+    /// Calls a deployed function with an event, as AWS would, and waits for what it returns.
+    pub fn invoke(&self, name: &str, event: &Value) -> Value {
+        let path = format!("/2015-03-31/functions/{name}/invocations");
+        let (key_id, ..) = self.function_credentials();
+        let scope = format!("AWS4-HMAC-SHA256 Credential={key_id}/20260101/{REGION}/lambda/aws4_request");
+        let engine = self.sandbox.engine().base();
+        let reply = http::send(engine, "POST", &path, &[("authorization", &scope)], &event.to_string());
+        assert_eq!((reply.status, reply.header("x-amz-function-error")), (200, ""), "{}", reply.body);
+        reply.json()
     }
 
     /// The environment variables of a deployed function.

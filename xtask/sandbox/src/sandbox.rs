@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use crate::engine::{Engine, EngineClient, Options};
 use crate::fargate::Fargate;
 use crate::proxy::{Call, Keys, Proxy};
-use crate::{Layout, random, setup};
+use crate::{Hinted, Layout, random, setup};
 
 /// Where everything is deployed to.
 pub const REGION: &str = "us-east-1";
@@ -142,6 +142,17 @@ impl Sandbox {
     /// The calls after the `seq`th.
     pub fn calls_since(&self, seq: u64) -> Vec<Call> {
         self.proxy.calls_since(seq)
+    }
+
+    /// Waits until the engine ends by itself; the error says so. For those who have nothing else to wait for.
+    pub async fn failed(&mut self) -> anyhow::Error {
+        let log = self.layout.engine_log();
+        match self.engine.ended().await {
+            Ok(status) => {
+                Hinted::error(format!("the AWS engine ended with {status}"), format!("see `{}`", log.display()))
+            }
+            Err(error) => error,
+        }
     }
 
     /// Ends everything.

@@ -42,13 +42,16 @@ pub async fn run(args: Args) -> Result<u8> {
     if args.fresh {
         start_over(&layout)?;
     }
-    let sandbox = match deploy(&layout, &mut interrupts).await? {
+    let mut sandbox = match deploy(&layout, &mut interrupts).await? {
         Outcome::Done(sandbox) => sandbox,
         Outcome::Ended(code) => return Ok(code),
     };
     let now = OffsetDateTime::now_utc().truncate_to_second();
     let state = State::of(&sandbox, now.format(&Rfc3339)?);
-    let stayed = stay(&layout, &state, &args, &mut interrupts).await;
+    let stayed = tokio::select! {
+        stayed = stay(&layout, &state, &args, &mut interrupts) => stayed,
+        error = sandbox.failed() => Err(error),
+    };
     eprintln!("stopping …");
     State::remove(&layout);
     sandbox.stop().await;

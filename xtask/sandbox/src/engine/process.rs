@@ -1,7 +1,7 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -88,6 +88,11 @@ impl Engine {
     /// Its process id, which is its process group's too.
     pub fn id(&self) -> i32 {
         self.group.id()
+    }
+
+    /// Waits until it ends by itself, which it should not.
+    pub async fn ended(&mut self) -> Result<ExitStatus> {
+        self.group.wait().await
     }
 
     /// Ends it and the functions' processes.
