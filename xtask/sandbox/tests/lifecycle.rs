@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use runvoy_sandbox::Layout;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{done, processes_with, python, sandbox};
 
@@ -35,6 +36,21 @@ async fn the_users_own_settings_stay_out() {
     for path in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "RUNVOY_CONFIG"] {
         assert!(seen.contains(&format!("{path}={}", sandbox.layout().run().display())), "{path}");
     }
+    done(sandbox).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_that_ends_by_itself_is_noticed() {
+    let mut sandbox = sandbox("failed").await;
+    let engine = sandbox.engine_id();
+    let client = sandbox.engine().clone();
+    tokio::select! {
+        biased;
+        error = sandbox.failed() => panic!("waiting has ended it: {error}"),
+        healthy = client.get("health", "/_ministack/health") => assert_eq!(healthy.unwrap().0, 200),
+    }
+    kill_process(Pid::from_raw(engine).unwrap(), Signal::KILL).unwrap();
+    assert!(sandbox.failed().await.to_string().contains("SIGKILL"));
     done(sandbox).await;
 }
 

@@ -9,6 +9,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::sleep;
 
+use super::print;
 use super::state::{self, Claim, State, private};
 use super::up::{Args, summary, what_to_try};
 use crate::child::code;
@@ -35,7 +36,7 @@ pub async fn run(args: Args) -> Result<u8> {
         Ready::Up => {
             let state = State::require(&layout)?;
             if args.json {
-                println!("{}", summary(&state));
+                print(&format!("{}\n", summary(&state)))?;
             }
             eprintln!("\n{}", what_to_try(&state, "cargo xtask sandbox stop"));
             Ok(0)

@@ -1,6 +1,7 @@
 use anyhow::Result;
 use runvoy_sandbox::CLEARED;
 
+use super::print;
 use super::state::{self, State};
 
 /// Prints the lines that make a shell work on the running sandbox: eval "$(cargo xtask sandbox env)"
@@ -10,11 +11,11 @@ pub struct Args {}
 /// Runs the command.
 pub fn run(Args {}: Args) -> Result<u8> {
     let state = State::require(&state::layout()?)?;
-    println!("unset {}", CLEARED.join(" "));
+    let mut lines = format!("unset {}\n", CLEARED.join(" "));
     for (name, value) in state.environment {
-        println!("export {name}={}", quote(&value));
+        lines += &format!("export {name}={}\n", quote(&value));
     }
-    Ok(0)
+    print(&lines)
 }
 
 /// For a POSIX shell.

@@ -8,7 +8,9 @@ mod status;
 mod stop;
 mod up;
 
-use anyhow::Result;
+use std::io::{ErrorKind, Write};
+
+use anyhow::{Context, Result};
 use clap::Subcommand;
 
 /// Starts the product on an AWS of its own on this machine, until Ctrl-C
@@ -38,5 +40,13 @@ pub async fn run(args: Args) -> Result<u8> {
         Some(Command::Status(args)) => status::run(args),
         Some(Command::Stop(args)) => stop::run(args).await,
         Some(Command::Env(args)) => env::run(args),
+    }
+}
+
+/// Writes a result. A reader that has had enough, such as `head`, is no error.
+fn print(text: &str) -> Result<u8> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error).context("can't write to standard output"),
+        _ => Ok(0),
     }
 }

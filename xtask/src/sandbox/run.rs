@@ -21,11 +21,12 @@ pub struct Args {
     command: Vec<OsString>,
 }
 
-const PREFIX: &str = "run-";
+/// Runs that nobody looks for by name are called after their process.
+const PREFIXES: [&str; 2] = ["run-", "boot-"];
 
 /// Runs the command.
 pub async fn run(args: Args) -> Result<u8> {
-    let layout = Layout::named(&format!("{PREFIX}{}", std::process::id()))?;
+    let layout = Layout::named(&format!("run-{}", std::process::id()))?;
     remove_leftovers(&layout);
     let mut interrupts = Interrupts::catch()?;
     let sandbox = match deploy(&layout, &mut interrupts).await? {
@@ -75,11 +76,12 @@ async fn end(mut child: Child, signal: Signal, grace: Duration) -> Result<u8> {
     Ok(code(status.context("can't wait for the command")?))
 }
 
-/// Directories of runs that were killed before they could tidy up.
+/// Directories of runs that failed, or were killed before they could tidy up.
 fn remove_leftovers(layout: &Layout) {
     for entry in fs::read_dir(layout.base()).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)).and_then(|pid| pid.parse().ok());
+        let name = name.to_string_lossy();
+        let pid = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)?.parse().ok());
         let Some(pid) = pid.and_then(Pid::from_raw) else { continue };
         if test_kill_process(pid).is_err() {
             let _ = fs::remove_dir_all(entry.path());

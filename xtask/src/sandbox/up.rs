@@ -8,6 +8,7 @@ use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::print;
 use super::state::{self, Claim, State};
 use crate::child::Outcome;
 use crate::deploy::deploy;
@@ -61,7 +62,7 @@ pub async fn run(args: Args) -> Result<u8> {
 async fn stay(layout: &Layout, state: &State, args: &Args, interrupts: &mut Interrupts) -> Result<()> {
     state.write(layout)?;
     if args.background || args.json {
-        println!("{}", summary(state));
+        print(&format!("{}\n", summary(state)))?;
     }
     if !args.background {
         eprintln!("\n{}", what_to_try(state, "Ctrl-C"));

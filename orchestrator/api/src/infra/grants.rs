@@ -97,7 +97,7 @@ pub const API_GRANTS: &[Grant] = &[
         sid: "RegisterTaskDefinitions",
         actions: &["ecs:RegisterTaskDefinition"],
         resources: &[
-            "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${AWS::StackName}-*:*",
+            "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${AWS::StackName}-*",
         ],
         condition: None,
     },

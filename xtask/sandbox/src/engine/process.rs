@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
 use rustix::process::Signal;
-use tokio::process::Command;
+use tokio::process::{ChildStdin, Command};
 use tokio::time::{Instant, sleep};
 
 use super::EngineClient;
@@ -39,6 +39,8 @@ pub(crate) struct Options {
 /// The running engine. Dropping it ends it, and the functions' processes with it.
 pub(crate) struct Engine {
     group: Group,
+    /// Open as long as we live. Not left to the child, which closes it when it is waited for.
+    _lifeline: Option<ChildStdin>,
     client: EngineClient,
 }
 
@@ -59,9 +61,10 @@ impl Engine {
         command.arg("-I").arg(launcher).current_dir(&options.run);
         command.stdin(Stdio::piped()).stdout(log.try_clone()?).stderr(log);
         set_environment(&mut command, options, address);
-        let group = Group::spawn(&mut command)?;
+        let mut group = Group::spawn(&mut command)?;
+        let _lifeline = group.child().stdin.take();
         let client = EngineClient::new(format!("http://{address}"), options.account.clone(), options.region.clone());
-        let mut engine = Self { group, client };
+        let mut engine = Self { group, _lifeline, client };
         engine.until_healthy().await.map_err(|error| anyhow!("{error}{}", last_lines(&options.log)))?;
         Ok(engine)
     }
