@@ -45,7 +45,9 @@ async fn prepare(layout: &Layout, interrupts: &mut Interrupts) -> Result<Outcome
 }
 
 async fn build(layout: &Layout, interrupts: &mut Interrupts) -> Result<Outcome<()>> {
-    let built = child::run(child::cargo(layout).args(["build", "--package", "runvoy"]), interrupts).await?;
+    // As a part of the workspace: by itself it would be built with other features of its dependencies than in the tests,
+    // and all of them twice.
+    let built = child::run(child::cargo(layout).args(["build", "--workspace", "--bin", "runvoy"]), interrupts).await?;
     let binary = layout.bin().join("runvoy");
     match built {
         Outcome::Done(()) if !binary.exists() => Err(Hinted::error(

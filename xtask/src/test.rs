@@ -35,11 +35,6 @@ pub async fn test(arguments: &[OsString], interrupts: &mut Interrupts) -> Result
         done = setup => done?,
         signal = interrupts.next() => return Ok(Outcome::Ended(exit_code(signal))),
     }
-    // The binary itself, beside the tests: they run the CLI as users do.
-    let build = child::run(child::cargo(&layout).args(["build", "--package", "runvoy"]), interrupts).await?;
-    if let Outcome::Ended(code) = build {
-        return Ok(Outcome::Ended(code));
-    }
     let mut command = child::cargo(&layout);
     command.args(["test", "--workspace"]).args(arguments);
     child::run(with_tools(&mut command, &layout), interrupts).await

@@ -96,9 +96,7 @@ pub const API_GRANTS: &[Grant] = &[
     Grant {
         sid: "RegisterTaskDefinitions",
         actions: &["ecs:RegisterTaskDefinition"],
-        resources: &[
-            "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${AWS::StackName}-*",
-        ],
+        resources: &["arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${AWS::StackName}-*"],
         condition: None,
     },
     PASS,
