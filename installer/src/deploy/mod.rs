@@ -10,6 +10,7 @@ pub mod progress;
 pub mod questions;
 pub mod remove;
 pub mod stack;
+pub mod status;
 pub mod upload;
 pub mod verify;
 mod watch;

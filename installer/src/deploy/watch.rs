@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::{
     failure::Failure,
     progress::{Progress, Step},
-    stack::Move,
+    status::Move,
 };
 use crate::{
     aws::{Aws, explain},

@@ -1,11 +1,6 @@
 //! Installing, again, elsewhere, and removing.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    os::unix::fs::PermissionsExt as _,
-    process::{Command, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::os::unix::fs::PermissionsExt as _;
 
 use runvoy_sandbox::proxy::Caller;
 use serde_json::json;
@@ -14,13 +9,6 @@ use crate::{
     http,
     world::{ADMIN, World},
 };
-
-/// Deployments are counted by the calls that they make, so they take turns.
-static TURN: Mutex<()> = Mutex::new(());
-
-fn my_turn() -> MutexGuard<'static, ()> {
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Calls that change something.
 fn mutating(action: &str) -> bool {
@@ -44,7 +32,7 @@ fn the_first_init_shows_the_key_once_and_keeps_it_private() {
 #[test]
 fn a_second_init_changes_nothing() {
     let world = World::get();
-    let _turn = my_turn();
+    let _turn = world.turn();
     let mark = world.mark();
     let again = world.init("runvoy", ADMIN).code(0);
     assert!(!again.stdout.contains("sk_live_"), "{}", again.stdout);
@@ -57,7 +45,7 @@ fn a_second_init_changes_nothing() {
 #[test]
 fn another_deployment_lives_beside_it_and_goes() {
     let world = World::get();
-    let _turn = my_turn();
+    let _turn = world.turn();
     let init = world.init("second", "second@example.com").code(0);
     assert!(init.stdout.contains("sk_live_"), "{}", init.stdout);
     assert_eq!(world.run(&["--profile", "second", "exec", "echo there"]).code(0).stdout, "there\n");
@@ -73,7 +61,7 @@ fn another_deployment_lives_beside_it_and_goes() {
 #[test]
 fn history_survives_a_removal_and_is_adopted() {
     let world = World::get();
-    let _turn = my_turn();
+    let _turn = world.turn();
     world.init("third", "third@example.com").code(0);
     let id = world.run(&["--profile", "third", "exec", "--detach", "echo kept"]).code(0).stdout.trim().to_owned();
     crate::world::until("it is over", || {
@@ -92,7 +80,7 @@ fn history_survives_a_removal_and_is_adopted() {
 #[test]
 fn without_a_terminal_or_a_yes_nothing_happens() {
     let world = World::get();
-    let _turn = my_turn();
+    let _turn = world.turn();
     let mark = world.mark();
     world.run(&["init", "--stack-name", "fourth"]).code(2).says("--yes");
     world.run(&["destroy"]).code(2).says("--yes");
@@ -103,25 +91,7 @@ fn without_a_terminal_or_a_yes_nothing_happens() {
 #[test]
 fn the_same_router_serves_by_itself() {
     let world = World::get();
-    let function = world.function_environment("runvoy-api");
-    let (key_id, secret, token) = world.function_credentials();
-    let mut child = Command::new(world.root().join("target/lambda/bootstrap/bootstrap"))
-        .env_clear()
-        .envs(function)
-        .env("AWS_REGION", runvoy_sandbox::REGION)
-        .env("AWS_ENDPOINT_URL", world.aws_endpoint())
-        .env("AWS_ACCESS_KEY_ID", key_id)
-        .env("AWS_SECRET_ACCESS_KEY", secret)
-        .env("AWS_SESSION_TOKEN", token)
-        .env("RUNVOY_LISTEN", "127.0.0.1:0")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut address = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut address).unwrap();
-    let whoami = http::send(address.trim(), "GET", "/api/v1/whoami", &[("x-api-key", &world.admin_key)], "");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let server = world.serve(&world.function_credentials());
+    let whoami = http::send(&server.address, "GET", "/api/v1/whoami", &[("x-api-key", &world.admin_key)], "");
     assert_eq!((whoami.status, whoami.json()["email"].as_str()), (200, Some(ADMIN)), "{}", whoami.body);
 }

@@ -6,7 +6,7 @@ use std::{
     io::BufReader,
     path::{Path, PathBuf},
     process::{Child, ChildStderr, ChildStdout, Command, Output, Stdio},
-    sync::{LazyLock, OnceLock},
+    sync::{LazyLock, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -25,6 +25,7 @@ static WORLD: OnceLock<World> = OnceLock::new();
 pub struct World {
     sandbox: Sandbox,
     scratch: tempfile::TempDir,
+    turn: Mutex<()>,
     /// What the first `init` printed.
     pub first_init: Ran,
     pub endpoint: String,
@@ -84,7 +85,7 @@ impl World {
                 line.trim_start_matches(':').trim().trim_matches(['"', '\'']).to_owned()
             };
             let (endpoint, admin_key) = (field("api_endpoint"), field("api_key"));
-            Self { sandbox, scratch, first_init, endpoint, admin_key }
+            Self { sandbox, scratch, turn: Mutex::new(()), first_init, endpoint, admin_key }
         })
     }
 
@@ -150,7 +151,7 @@ impl World {
     /// Calls a deployed function with an event, as AWS would, and waits for what it returns.
     pub fn invoke(&self, name: &str, event: &Value) -> Value {
         let path = format!("/2015-03-31/functions/{name}/invocations");
-        let (key_id, ..) = self.function_credentials();
+        let (key_id, ..) = self.sandbox.function_credentials();
         let scope = format!("AWS4-HMAC-SHA256 Credential={key_id}/20260101/{REGION}/lambda/aws4_request");
         let engine = self.sandbox.engine().base();
         let reply = http::send(engine, "POST", &path, &[("authorization", &scope)], &event.to_string());
@@ -167,13 +168,40 @@ impl World {
         serde_json::from_value(configuration["Environment"]["Variables"].clone()).unwrap()
     }
 
-    /// What the deployed functions sign with.
-    pub fn function_credentials(&self) -> (&str, &str, &str) {
-        self.sandbox.function_credentials()
+    /// Deployments, and what is told from them by its calls, take turns.
+    pub fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn aws_endpoint(&self) -> &str {
-        self.sandbox.endpoint()
+    /// What the deployed functions sign with.
+    pub fn function_credentials(&self) -> Vec<(&str, String)> {
+        let (key_id, secret, token) = self.sandbox.function_credentials();
+        let pairs = [("AWS_ACCESS_KEY_ID", key_id), ("AWS_SECRET_ACCESS_KEY", secret), ("AWS_SESSION_TOKEN", token)];
+        pairs.map(|(name, value)| (name, value.to_owned())).into()
+    }
+
+    /// What the CLI signs with.
+    pub fn client_credentials(&self) -> Vec<(&'static str, String)> {
+        let mine = self.sandbox.environment();
+        let value = |name: &str| mine.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone()).unwrap();
+        ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name, value(name))).into()
+    }
+
+    /// The deployed artifact as a server of its own, configured like the deployed function.
+    pub fn serve(&self, credentials: &[(&str, String)]) -> Server {
+        let mut child = Command::new(self.root().join("target/lambda/bootstrap/bootstrap"))
+            .env_clear()
+            .envs(self.function_environment("runvoy-api"))
+            .envs(credentials.iter().map(|(name, value)| (name, value)))
+            .env("AWS_REGION", REGION)
+            .env("AWS_ENDPOINT_URL", self.sandbox.endpoint())
+            .env("RUNVOY_LISTEN", "127.0.0.1:0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let address = line(&mut BufReader::new(child.stdout.take().unwrap())).trim().to_owned();
+        Server { child, address }
     }
 
     /// The record of an execution, once it is over.
@@ -212,6 +240,19 @@ pub fn until<T>(what: &str, mut answer: impl FnMut() -> Option<T>) -> T {
         }
         assert!(start.elapsed() < Duration::from_secs(30), "still not so after 30 s: {what}");
         std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// A server that ends with its test.
+pub struct Server {
+    child: Child,
+    pub address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
