@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::child::Outcome;
-use crate::deploy::{ADMIN, STACK, deploy};
+use crate::deploy::{ADMIN, Pace, STACK, deploy};
 use crate::interrupts::{Interrupts, exit_code};
 
 /// Emulated, a start takes seconds; native, milliseconds.
@@ -35,7 +35,7 @@ pub async fn run(args: Args) -> Result<u8> {
     let mut interrupts = Interrupts::catch()?;
     let artifact = fs::canonicalize(&args.artifact).with_context(|| format!("no `{}`", args.artifact.display()))?;
     let layout = Layout::named(&format!("boot-{}", std::process::id()))?;
-    let sandbox = match deploy(&layout, &mut interrupts).await? {
+    let sandbox = match deploy(&layout, Pace { pace: None }, &mut interrupts).await? {
         Outcome::Done(sandbox) => sandbox,
         Outcome::Ended(code) => return Ok(code),
     };

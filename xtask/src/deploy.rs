@@ -13,8 +13,21 @@ pub const STACK: &str = "runvoy";
 /// Its first admin.
 pub const ADMIN: &str = "admin@example.com";
 
+/// How long stacks take.
+#[derive(clap::Args, Clone, Copy)]
+pub struct Pace {
+    /// Let stacks take FACTOR times as long as on AWS, instead of no time at all
+    #[arg(long, value_name = "FACTOR", value_parser = factor)]
+    pub pace: Option<f64>,
+}
+
+fn factor(text: &str) -> Result<f64, String> {
+    let factor = text.parse::<f64>().ok().filter(|factor| (0.0..=10.0).contains(factor));
+    factor.ok_or_else(|| "expected a number from 0 to 10, such as 0.05".to_owned())
+}
+
 /// A sandbox with the product on it: sets up, builds the CLI, starts, and runs the real `runvoy init`.
-pub async fn deploy(layout: &Layout, interrupts: &mut Interrupts) -> Result<Outcome<Sandbox>> {
+pub async fn deploy(layout: &Layout, Pace { pace }: Pace, interrupts: &mut Interrupts) -> Result<Outcome<Sandbox>> {
     if let Outcome::Ended(code) = prepare(layout, interrupts).await? {
         return Ok(Outcome::Ended(code));
     }
@@ -22,6 +35,9 @@ pub async fn deploy(layout: &Layout, interrupts: &mut Interrupts) -> Result<Outc
         sandbox = Sandbox::start(layout) => sandbox?,
         signal = interrupts.next() => return Ok(Outcome::Ended(exit_code(signal))),
     };
+    if let Some(factor) = pace {
+        sandbox.script().pace(factor);
+    }
     let initialised = init(&sandbox, interrupts).await;
     if let Ok(Outcome::Done(())) = initialised {
         return Ok(Outcome::Done(sandbox));

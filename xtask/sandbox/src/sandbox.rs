@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::engine::{Engine, EngineClient, Options};
 use crate::fargate::Fargate;
+use crate::proxy::script::Script;
 use crate::proxy::{Call, Keys, Proxy};
 use crate::{Hinted, Layout, random, setup};
 
@@ -132,6 +133,16 @@ impl Sandbox {
     /// What the engine gives functions to sign with: access key id, secret key, session token.
     pub fn function_credentials(&self) -> (&str, &str, &str) {
         (self.engine.client().account(), &self.secret_key, &self.session_token)
+    }
+
+    /// What callers of this sandbox meet with, for tests to change.
+    pub fn script(&self) -> &Script {
+        self.proxy.script()
+    }
+
+    /// All AWS calls so far that are about `text`, such as a stack's name: for tests that share a sandbox.
+    pub fn calls_about(&self, text: &str) -> Vec<Call> {
+        self.calls().into_iter().filter(|call| call.detail.contains(text)).collect()
     }
 
     /// All AWS calls so far, in the order in which they came in.

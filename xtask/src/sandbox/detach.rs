@@ -57,6 +57,9 @@ fn start(args: &Args, log: File) -> Result<Child> {
     if args.fresh {
         command.arg("--fresh");
     }
+    if let Some(factor) = args.pace.pace {
+        command.args(["--pace", &factor.to_string()]);
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
     command.spawn().context("can't start the background process")
 }

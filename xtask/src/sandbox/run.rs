@@ -10,12 +10,14 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 use crate::child::{GRACE, Outcome, code};
-use crate::deploy::deploy;
+use crate::deploy::{Pace, deploy};
 use crate::interrupts::Interrupts;
 
 /// Starts a sandbox of its own, runs a command on it, stops it, and returns the command's exit code
 #[derive(clap::Args)]
 pub struct Args {
+    #[command(flatten)]
+    pace: Pace,
     /// The command and its arguments
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
     command: Vec<OsString>,
@@ -29,7 +31,7 @@ pub async fn run(args: Args) -> Result<u8> {
     let layout = Layout::named(&format!("run-{}", std::process::id()))?;
     remove_leftovers(&layout);
     let mut interrupts = Interrupts::catch()?;
-    let sandbox = match deploy(&layout, &mut interrupts).await? {
+    let sandbox = match deploy(&layout, args.pace, &mut interrupts).await? {
         Outcome::Done(sandbox) => sandbox,
         Outcome::Ended(code) => return Ok(code),
     };

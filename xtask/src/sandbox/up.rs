@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 use super::print;
 use super::state::{self, Claim, State};
 use crate::child::Outcome;
-use crate::deploy::deploy;
+use crate::deploy::{Pace, deploy};
 use crate::interrupts::Interrupts;
 
 /// How to start it.
@@ -24,6 +24,8 @@ pub struct Args {
     /// Set everything up and build everything anew
     #[arg(long)]
     pub fresh: bool,
+    #[command(flatten)]
+    pub pace: Pace,
     /// Print what runs where as JSON on standard output
     #[arg(long)]
     pub json: bool,
@@ -43,7 +45,7 @@ pub async fn run(args: Args) -> Result<u8> {
     if args.fresh {
         start_over(&layout)?;
     }
-    let mut sandbox = match deploy(&layout, &mut interrupts).await? {
+    let mut sandbox = match deploy(&layout, args.pace, &mut interrupts).await? {
         Outcome::Done(sandbox) => sandbox,
         Outcome::Ended(code) => return Ok(code),
     };

@@ -9,6 +9,11 @@ impl Form {
         Self(text.split('&').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (decode(k), decode(v))).collect())
     }
 
+    /// As it is sent.
+    pub fn text(&self) -> String {
+        encode(&self.0.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect::<Vec<_>>())
+    }
+
     /// A field that isn't empty.
     pub fn get(&self, name: &str) -> Option<String> {
         self.0.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.clone())

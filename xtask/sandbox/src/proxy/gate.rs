@@ -68,6 +68,8 @@ pub(super) struct Credential<'a> {
     pub key: &'a str,
     /// From the scope, such as `dynamodb`.
     pub service: &'a str,
+    /// From the scope, too.
+    pub region: &'a str,
     pub token: Option<&'a str>,
 }
 
@@ -91,7 +93,8 @@ impl<'a> Credential<'a> {
     fn read(scope: &'a str, separator: &str, token: Option<&'a str>) -> Option<Self> {
         let mut parts = scope.split(separator);
         let key = parts.next()?;
-        Some(Self { key, service: parts.nth(2)?, token })
+        let region = parts.nth(1)?;
+        Some(Self { key, region, service: parts.next()?, token })
     }
 }
 

@@ -1,15 +1,16 @@
 //! The one door to the engine: it knows who calls, writes down what they call, and corrects where the engine is not AWS.
 
+mod account;
 mod calls;
-mod capabilities;
-mod deletion;
+mod exchange;
 mod form;
 mod function_urls;
 mod gate;
 mod name;
 pub(crate) mod reply;
+pub mod script;
 pub(crate) mod server;
-mod template;
+mod stacks;
 mod upstream;
 
 use std::path::Path;
@@ -27,13 +28,15 @@ use crate::engine::EngineClient;
 use crate::fargate::Fargate;
 use calls::CallLog;
 pub use calls::{Call, Caller};
-use deletion::FailedDeletions;
+use exchange::Exchange;
 use form::Form;
 use function_urls::FunctionUrls;
-use gate::{Credential, Gate, Refusal};
+use gate::{Gate, Refusal};
 use name::Name;
 use reply::{Body, error, full, reply};
+use script::Script;
 use server::Server;
+use stacks::{Course, Stacks};
 use upstream::{Upstream, path_and_query};
 
 /// The keys of a run.
@@ -46,6 +49,7 @@ pub(crate) struct Keys {
 /// The running proxy. Dropping it closes all its ports.
 pub(crate) struct Proxy {
     calls: Arc<CallLog>,
+    script: Script,
     _server: Server,
 }
 
@@ -56,7 +60,8 @@ struct State {
     fargate: Fargate,
     calls: Arc<CallLog>,
     urls: FunctionUrls,
-    failed: FailedDeletions,
+    stacks: Stacks,
+    script: Script,
 }
 
 impl Proxy {
@@ -74,10 +79,18 @@ impl Proxy {
         let calls = Arc::new(CallLog::new(log)?);
         let upstream = Upstream::new(engine.base());
         let urls = FunctionUrls::new(upstream.clone(), engine.region());
-        let failed = FailedDeletions::default();
-        let state = Arc::new(State { gate, engine, upstream, fargate, calls: calls.clone(), urls, failed });
+        let script = Script::default();
+        let stacks = Stacks::new(engine.clone(), script.clone());
+        let calls_log = calls.clone();
+        let state =
+            Arc::new(State { gate, engine, upstream, fargate, calls: calls_log, urls, stacks, script: script.clone() });
         let server = Server::start(listener, move |request| serve(state.clone(), request));
-        Ok(Self { calls, _server: server })
+        Ok(Self { calls, script, _server: server })
+    }
+
+    /// What callers meet with.
+    pub fn script(&self) -> &Script {
+        &self.script
     }
 
     /// The calls after the `seq`th.
@@ -91,74 +104,63 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Response<Body> 
         Ok(caller) => caller,
         Err(refusal) => return refuse(&state, &request, refusal),
     };
-    let service = Credential::of(&request).map_or(String::new(), |credential| credential.service.to_owned());
-    let (head, body) = request.into_parts();
-    // S3's bodies can be large and tell us nothing: they stream through.
-    let (known, body) = if service == "s3" {
-        (Bytes::new(), body.boxed())
-    } else {
-        match body.collect().await {
-            Ok(body) => (body.to_bytes(), full(Bytes::new())),
-            Err(_) => return reply(400, "text/plain", "the request broke off"),
-        }
+    let exchange = match Exchange::read(&state, request).await {
+        Ok(exchange) => exchange,
+        Err(broken) => return broken,
     };
-    let name = Name::of(&service, &head, &known);
-    let seq = state.calls.begin(caller, name.clone());
-    let body = if service == "s3" { body } else { full(known.clone()) };
-    let is_json = is_json(&service, &head);
-    let answer = state.answer(&name, &head, &known, body).await;
-    let response =
-        answer.unwrap_or_else(|cause| error(&service, is_json, 500, "InternalFailure", &format!("{cause:#}")));
-    state.calls.end(seq, response.status().as_u16());
-    response
+    exchange.serve(&state, caller).await
 }
 
 impl State {
-    async fn answer(&self, name: &Name, head: &Parts, known: &Bytes, body: Body) -> Result<Response<Body>> {
+    /// `is_here`: in the region that everything of this run is in. Elsewhere the engine is as it is.
+    async fn answer(
+        &self,
+        name: &Name,
+        head: &Parts,
+        known: &Bytes,
+        body: Body,
+        is_here: bool,
+    ) -> Result<Response<Body>> {
         match name.service.as_str() {
             "ecs" => match self.fargate.handle(&name.action, known).await {
                 Some(answer) => Ok(reply(answer.status, "application/x-amz-json-1.1", answer.body.to_string())),
                 None => self.pass(head, body).await,
             },
-            "cloudformation" => self.cloudformation(head, known, body).await,
-            "lambda" if name.action.contains("FunctionUrlConfig") => self.translated(head, body, |text| text).await,
-            _ => self.pass(head, body).await,
+            "cloudformation" if is_here => self.cloudformation(head, known, body).await,
+            "lambda" if name.action.contains("FunctionUrlConfig") => {
+                let reply = self.pass(head, body).await?;
+                self.translated(reply).await
+            }
+            _ => match account::answer(&self.engine, &self.script.account(), name, known).await? {
+                Some(answer) => Ok(answer),
+                None => self.pass(head, body).await,
+            },
         }
     }
 
     async fn cloudformation(&self, head: &Parts, known: &Bytes, body: Body) -> Result<Response<Body>> {
         let form = Form::parse(known);
-        let refusal = match form.get("Action").as_deref() {
-            Some("CreateStack") => capabilities::refuse(&self.engine, &form).await?,
-            Some("UpdateStack" | "CreateChangeSet") => match self.failed.on_update(&form) {
-                Some(refusal) => Some(refusal),
-                None => capabilities::refuse(&self.engine, &form).await?,
-            },
-            Some("DeleteStack") => self.failed.on_delete(&self.engine, &form).await?,
-            _ => None,
+        let begun = match self.stacks.before(&form).await? {
+            Course::Reply(reply) => return self.translated(reply).await,
+            Course::Pass(begun) => begun,
         };
-        match refusal {
-            Some(refusal) => Ok(refusal),
-            None => self.translated(head, body, |text| self.failed.overlay(&form, text)).await,
-        }
+        let (head, body) = self.pass(head, body).await?.into_parts();
+        let body = body.collect().await.context("the engine's reply broke off")?.to_bytes();
+        self.stacks.passed(&form, begun, head.status.as_u16(), &String::from_utf8_lossy(&body));
+        self.translated(Response::from_parts(head, full(body))).await
     }
 
     async fn pass(&self, head: &Parts, body: Body) -> Result<Response<Body>> {
         self.upstream.send(head, path_and_query(head), body).await
     }
 
-    /// Passes a call on and puts the function URLs' addresses here into the reply.
-    async fn translated(
-        &self,
-        head: &Parts,
-        body: Body,
-        edit: impl FnOnce(String) -> String,
-    ) -> Result<Response<Body>> {
-        let (mut head, body) = self.pass(head, body).await?.into_parts();
+    /// Puts the function URLs' addresses here into a reply.
+    async fn translated(&self, reply: Response<Body>) -> Result<Response<Body>> {
+        let (mut head, body) = reply.into_parts();
         let body = body.collect().await.context("the engine's reply broke off")?.to_bytes();
         let Ok(text) = String::from_utf8(body.to_vec()) else { return Ok(Response::from_parts(head, full(body))) };
         head.headers.remove(header::CONTENT_LENGTH);
-        let text = self.urls.translate(edit(text)).await?;
+        let text = self.urls.translate(text).await?;
         Ok(Response::from_parts(head, full(text)))
     }
 }
@@ -173,12 +175,6 @@ fn refuse(state: &State, request: &Request<Incoming>, refusal: Refusal) -> Respo
         _ => "AccessDenied",
     };
     let response = error(&name.service, is_json, 403, code, refusal.message());
-    let seq = state.calls.begin(Caller::Stranger, name);
-    state.calls.end(seq, 403);
+    state.calls.begin(Caller::Stranger, name, None).end(403);
     response
-}
-
-/// Whether a service answers errors in JSON.
-fn is_json(service: &str, head: &Parts) -> bool {
-    service == "lambda" || head.headers.contains_key("x-amz-target")
 }

@@ -29,7 +29,7 @@ impl Name {
         } else {
             let form = Form::parse(body);
             let action = form.get("Action").unwrap_or_else(|| format!("{} {}", head.method, head.uri.path()));
-            let about = ["StackName", "RoleName", "QueueName", "TopicArn"].iter().find_map(|field| form.get(field));
+            let about = FORM_FIELDS.iter().find_map(|field| form.get(field));
             (action, about.unwrap_or_default())
         };
         Self { service: service.to_owned(), action, detail }
@@ -47,8 +47,21 @@ fn header<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
     head.headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// The fields that say what a call is about, most telling first.
-const FIELDS: [&str; 12] = [
+/// The fields of the query protocol that say what a call is about, most telling first.
+const FORM_FIELDS: [&str; 9] = [
+    "StackName",
+    "ChangeSetName",
+    "RoleName",
+    "PolicySourceArn",
+    "AWSServiceName",
+    "PolicyArn",
+    "QueueName",
+    "TopicArn",
+    "VpcId",
+];
+
+/// The same of the JSON protocols.
+const FIELDS: [&str; 14] = [
     "TableName",
     "logStreamName",
     "logGroupName",
@@ -61,6 +74,8 @@ const FIELDS: [&str; 12] = [
     "Rule",
     "Name",
     "FunctionName",
+    "QuotaCode",
+    "ServiceCode",
 ];
 
 fn json_detail(body: &[u8]) -> String {
@@ -147,6 +162,12 @@ fn lambda_name(head: &Parts) -> (String, String) {
         ("PUT", ["functions", _, "configuration"]) => "UpdateFunctionConfiguration",
         ("PUT", ["functions", _, "code"]) => "UpdateFunctionCode",
         ("POST", ["functions", _, "invocations"]) => "Invoke",
+        ("GET", ["account-settings"]) => "GetAccountSettings",
+        ("GET", ["functions", _, "concurrency"]) => "GetFunctionConcurrency",
+        ("PUT", ["functions", _, "concurrency"]) => "PutFunctionConcurrency",
+        ("GET", ["functions", _, "policy"]) => "GetPolicy",
+        ("POST", ["functions", _, "policy"]) => "AddPermission",
+        ("GET", ["functions", _, "versions"]) => "ListVersionsByFunction",
         ("GET", ["functions", _, "url"]) => "GetFunctionUrlConfig",
         ("POST", ["functions", _, "url"]) => "CreateFunctionUrlConfig",
         ("GET", ["functions", _, "urls"]) => "ListFunctionUrlConfigs",
@@ -191,6 +212,27 @@ mod tests {
             ("s3", "POST", "/bucket?delete", None, "", "DeleteObjects", "bucket"),
             ("s3", "DELETE", "/bucket/a/b", None, "", "DeleteObject", "bucket/a/b"),
             ("lambda", "POST", "/2015-03-31/functions/f/invocations", None, "{}", "Invoke", "f"),
+            ("lambda", "GET", "/2016-08-19/account-settings/", None, "", "GetAccountSettings", ""),
+            ("ec2", "POST", "/", None, "Action=DescribeVpcs&Version=2016-11-15", "DescribeVpcs", ""),
+            ("iam", "POST", "/", None, "Action=GetRole&RoleName=r", "GetRole", "r"),
+            (
+                "servicequotas",
+                "POST",
+                "/",
+                Some("ServiceQuotasV20190624.GetServiceQuota"),
+                r#"{"ServiceCode":"vpc","QuotaCode":"L-1"}"#,
+                "GetServiceQuota",
+                "L-1",
+            ),
+            (
+                "pricing",
+                "POST",
+                "/",
+                Some("AWSPriceListService.GetProducts"),
+                r#"{"ServiceCode":"AmazonECS"}"#,
+                "GetProducts",
+                "AmazonECS",
+            ),
         ];
         for (service, method, uri, target, body, action, detail) in cases {
             let expected = (action.to_owned(), detail.to_owned());

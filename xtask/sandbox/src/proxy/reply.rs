@@ -32,17 +32,44 @@ pub(super) fn error(service: &str, is_json: bool, status: u16, code: &str, messa
         }
         return response;
     }
-    let message = escape(message);
-    let inner = format!("<Code>{code}</Code><Message>{message}</Message>");
-    let body = if service == "s3" {
-        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>{inner}</Error>")
-    } else {
-        format!(
-            "<ErrorResponse><Error><Type>Sender</Type>{inner}</Error><RequestId>sandbox</RequestId></ErrorResponse>"
-        )
+    let body = match service {
+        "s3" => {
+            let inner = format!("<Code>{code}</Code><Message>{}</Message>", escape(message));
+            format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error>{inner}</Error>")
+        }
+        "ec2" => {
+            let inner = format!("<Code>{code}</Code><Message>{}</Message>", escape(message));
+            format!("<Response><Errors><Error>{inner}</Error></Errors><RequestID>sandbox</RequestID></Response>")
+        }
+        _ => error_xml(code, message),
     };
     reply(status, "text/xml", body)
 }
+
+/// An error's body by the query protocol.
+pub(super) fn error_xml(code: &str, message: &str) -> String {
+    let inner = format!("<Code>{code}</Code><Message>{}</Message>", escape(message));
+    format!("<ErrorResponse><Error><Type>Sender</Type>{inner}</Error><RequestId>sandbox</RequestId></ErrorResponse>")
+}
+
+/// A response that never comes: the server hangs up instead.
+pub(super) fn cut() -> Response<Body> {
+    let mut response = Response::new(full(Bytes::new()));
+    response.extensions_mut().insert(Cut);
+    response
+}
+
+/// The mark of a connection that is to be cut.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut;
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the connection is cut")
+    }
+}
+
+impl std::error::Error for Cut {}
 
 /// For XML.
 pub(super) fn escape(text: &str) -> String {

@@ -1,5 +1,3 @@
-use std::convert::Infallible;
-
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -8,7 +6,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::reply::Body;
+use super::reply::{Body, Cut};
 
 /// A running HTTP server; dropping it closes its port and its connections.
 pub(crate) struct Server(JoinHandle<()>);
@@ -52,7 +50,10 @@ where
         connections.spawn(async move {
             let service = service_fn(|request| {
                 let answer = handler(request);
-                async { Ok::<_, Infallible>(answer.await) }
+                async {
+                    let response = answer.await;
+                    if response.extensions().get::<Cut>().is_some() { Err(Cut) } else { Ok(response) }
+                }
             });
             // A client that breaks off is its own affair.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;

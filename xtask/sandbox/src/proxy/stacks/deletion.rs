@@ -9,10 +9,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::capabilities::stack_template;
-use super::form::{Form, encode};
-use super::reply::{Body, element, error, reply};
 use super::template::Template;
 use crate::engine::EngineClient;
+use crate::proxy::form::{Form, encode};
+use crate::proxy::reply::{Body, element, reply};
 
 const REASON: &str = "The bucket you tried to delete is not empty (Service: S3, Status Code: 409)";
 
@@ -38,14 +38,6 @@ impl FailedDeletions {
         self.lock().push(failed);
         let empty = "<DeleteStackResponse><ResponseMetadata><RequestId>sandbox</RequestId></ResponseMetadata></DeleteStackResponse>";
         Ok(Some(reply(200, "text/xml", empty)))
-    }
-
-    /// Such a stack can only be deleted.
-    pub fn on_update(&self, form: &Form) -> Option<Response<Body>> {
-        let asked = form.get("StackName")?;
-        let failed = self.lock().iter().find(|failed| failed.is(&asked)).cloned()?;
-        let message = format!("Stack:{} is in DELETE_FAILED state and can not be updated.", failed.stack_id);
-        Some(error("cloudformation", false, 400, "ValidationError", &message))
     }
 
     /// A reply of the engine with these failures in it.

@@ -1,4 +1,6 @@
-//! What the refusals need to know of a CloudFormation template.
+//! What we need to know of a CloudFormation template.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_yaml::Value;
 
@@ -29,9 +31,41 @@ impl Template {
         matches!(policy, Some("Retain" | "RetainExceptOnCreate"))
     }
 
+    /// The resources that each resource must wait for: those that it refers to, and those that it says.
+    pub fn dependencies(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let known = self.resources().map(|(name, _)| name.to_owned()).collect::<BTreeSet<_>>();
+        let of = |resource: &Value| {
+            let mut words = BTreeSet::new();
+            mentioned(resource, false, &mut words);
+            words.into_iter().filter(|word| known.contains(word)).collect()
+        };
+        self.resources().map(|(name, resource)| (name.to_owned(), of(resource))).collect()
+    }
+
     fn resources(&self) -> impl Iterator<Item = (&str, &Value)> {
         let resources = self.0.get("Resources").and_then(Value::as_mapping);
         resources.into_iter().flatten().filter_map(|(name, resource)| Some((name.as_str()?, resource)))
+    }
+}
+
+/// Collects what a value refers to: `Ref`, `GetAtt`, `Sub` and `DependsOn`, in their short forms and in full.
+fn mentioned(value: &Value, refers: bool, words: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) if refers => {
+            words.extend(text.split('.').next().map(str::to_owned));
+            let inserted = text.split("${").skip(1).filter_map(|part| part.split(['}', '.']).next());
+            words.extend(inserted.map(str::to_owned));
+        }
+        Value::Sequence(items) => items.iter().for_each(|item| mentioned(item, refers, words)),
+        Value::Mapping(fields) => fields.iter().for_each(|(key, value)| {
+            let refers = matches!(key.as_str(), Some("Ref" | "Fn::GetAtt" | "Fn::Sub" | "DependsOn"));
+            mentioned(value, refers, words);
+        }),
+        Value::Tagged(tagged) => {
+            let refers = ["Ref", "GetAtt", "Sub"].iter().any(|name| tagged.tag == *name);
+            mentioned(&tagged.value, refers, words);
+        }
+        _ => {}
     }
 }
 
@@ -71,6 +105,15 @@ mod tests {
         assert_eq!(needed(&format!("{role}      RoleName: x\n")), Some("CAPABILITY_NAMED_IAM"));
         let json = r#"{"Resources":{"P":{"Type":"AWS::IAM::ManagedPolicy","Properties":{}}}}"#;
         assert_eq!(Template::parse(json).unwrap().needed_capability(), Some("CAPABILITY_IAM"));
+    }
+
+    #[test]
+    fn resources_wait_for_what_they_mention() {
+        let text = "Resources:\n  A: {Type: x}\n  B: {Type: x, DependsOn: A}\n  C:\n    Properties:\n      X: !GetAtt A.Arn\n      \
+                    Y: !Sub '${AWS::Region}-${B.Arn}'\n      Z: {Ref: D}\n      N: A\n  D: {Properties: {N: [A, !Ref P]}}\n";
+        let found = Template::parse(text).unwrap().dependencies();
+        let of = |name: &str| found[name].iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+        assert_eq!([of("A"), of("B"), of("C"), of("D")], ["", "A", "A B D", ""]);
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use anyhow::Result;
 use http::Response;
 
-use super::form::{Form, encode};
-use super::reply::{Body, element, error, unescape};
 use super::template::Template;
 use crate::engine::EngineClient;
+use crate::proxy::form::{Form, encode};
+use crate::proxy::reply::{Body, element, error, unescape};
 
 /// The refusal of a call whose template needs a capability that the call does not name.
 pub(super) async fn refuse(engine: &EngineClient, form: &Form) -> Result<Option<Response<Body>>> {
@@ -23,7 +23,8 @@ pub(super) async fn refuse(engine: &EngineClient, form: &Form) -> Result<Option<
     Ok(Some(error("cloudformation", false, 400, "InsufficientCapabilitiesException", &message)))
 }
 
-async fn template_text(engine: &EngineClient, form: &Form) -> Result<Option<String>> {
+/// The template that a call brings along, or else the one that its stack has.
+pub(super) async fn template_text(engine: &EngineClient, form: &Form) -> Result<Option<String>> {
     if let Some(body) = form.get("TemplateBody") {
         return Ok(Some(body));
     }
@@ -31,14 +32,21 @@ async fn template_text(engine: &EngineClient, form: &Form) -> Result<Option<Stri
         let (status, body) = engine.get("s3", &object_path(&url)).await?;
         return Ok((status == 200).then(|| String::from_utf8_lossy(&body).into_owned()));
     }
-    let stack = form.get("StackName").unwrap_or_default();
-    stack_template(engine, &stack).await
+    let field = |name| form.get(name).unwrap_or_default();
+    let change_set = if field("Action") == "ExecuteChangeSet" { field("ChangeSetName") } else { String::new() };
+    known_template(engine, &field("StackName"), &change_set).await
 }
 
 /// The template of a stack, if there is such a stack.
 pub(super) async fn stack_template(engine: &EngineClient, stack: &str) -> Result<Option<String>> {
-    let form = encode(&[("Action", "GetTemplate"), ("TemplateStage", "Original"), ("StackName", stack)]);
-    let (_, xml) = engine.query("cloudformation", &form).await?;
+    known_template(engine, stack, "").await
+}
+
+/// The template of a stack or of a change set, whose ARN needs no stack.
+async fn known_template(engine: &EngineClient, stack: &str, change_set: &str) -> Result<Option<String>> {
+    let mut fields = vec![("Action", "GetTemplate"), ("TemplateStage", "Original")];
+    fields.extend([("StackName", stack), ("ChangeSetName", change_set)].iter().filter(|(_, value)| !value.is_empty()));
+    let (_, xml) = engine.query("cloudformation", &encode(&fields)).await?;
     Ok(element(&xml, "TemplateBody").map(unescape))
 }
 

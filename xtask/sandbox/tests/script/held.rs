@@ -1,0 +1,46 @@
+use runvoy_sandbox::proxy::script::{Effect, Match};
+use serde_json::json;
+
+use super::{json, refusal, rest};
+use crate::support::{done, sandbox};
+
+const CREATE_GROUP: &str = "Logs_20140328.CreateLogGroup";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_can_be_ended_before_and_after_its_call_takes_effect() {
+    let sandbox = sandbox("held").await;
+    let script = sandbox.script();
+    for (name, effect, status) in [("before", Effect::HoldBefore, None), ("after", Effect::HoldAfter, Some(200))] {
+        let held = script.on(Match::client("s3", "CreateBucket").about(name), effect);
+        let path = format!("/{name}");
+        tokio::select! {
+            reply = rest(&sandbox, "s3", "PUT", &path) => panic!("not held: {reply:?}"),
+            () = held.reached() => {}
+        }
+        // The call is dropped with its connection, as if its caller had been killed.
+        held.gone().await;
+        held.release();
+        let call = sandbox.calls_about(name).remove(0);
+        assert_eq!((call.status, call.fault.is_some()), (status, true), "{call:?}");
+        let exists = if status.is_some() { 200 } else { 404 };
+        assert_eq!(refusal(rest(&sandbox, "s3", "HEAD", &path).await).0, exists, "{name}");
+    }
+    // What came to nothing is in the file, too.
+    let log = std::fs::read_to_string(sandbox.layout().calls_log()).unwrap();
+    assert_eq!(log.lines().filter(|line| line.contains(r#""status":null"#)).count(), 1);
+    done(sandbox).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_call_goes_on_when_it_is_released() {
+    let sandbox = sandbox("released").await;
+    let script = sandbox.script();
+    let held = script.on(Match::client("logs", "CreateLogGroup"), Effect::HoldBefore);
+    let call = json(&sandbox, "logs", CREATE_GROUP, json!({ "logGroupName": "g" }));
+    let (reply, ()) = tokio::join!(call, async {
+        held.reached().await;
+        script.clear();
+    });
+    assert_eq!(reply.unwrap().0, 200);
+    done(sandbox).await;
+}

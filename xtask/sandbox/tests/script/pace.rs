@@ -1,0 +1,53 @@
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::{cloudformation, deploy, described, elements, events, settled, status};
+use crate::support::{done, sandbox};
+
+/// A tenth of a second for a table of 15 seconds.
+const FACTOR: f64 = 0.1 / 15.0;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stacks_take_their_time() {
+    let sandbox = sandbox("pace").await;
+    sandbox.script().pace(FACTOR);
+    let table = |more: &str| {
+        json!({
+            "Type": "AWS::DynamoDB::Table", "DependsOn": more,
+            "Properties": {
+                "BillingMode": "PAY_PER_REQUEST", "KeySchema": [{ "AttributeName": "id", "KeyType": "HASH" }],
+                "AttributeDefinitions": [{ "AttributeName": "id", "AttributeType": "S" }],
+            },
+        })
+    };
+    let group = json!({ "Type": "AWS::Logs::LogGroup", "Properties": { "LogGroupName": "g" } });
+    let template = json!({ "Resources": { "Group": group, "One": table("Group"), "Two": table("One") } });
+    let began = Instant::now();
+    assert_eq!(deploy(&sandbox, "p", "CREATE", "c", &template).await.0, 200);
+    let (first, id) = described(&sandbox, "p").await.unwrap();
+    assert_eq!(first, "CREATE_IN_PROGRESS");
+    let early = events(&sandbox, "p").await;
+    assert!(early.iter().all(|(logical, _)| logical != "Two"), "{early:?}");
+    // An update meets a stack that is busy.
+    let set = [("ChangeSetName", "u"), ("TemplateBody", "{}")];
+    assert_eq!(cloudformation(&sandbox, "CreateChangeSet", "p", &set).await.0, 400);
+    assert_eq!(settled(&sandbox, "p").await, "CREATE_COMPLETE");
+    assert!(began.elapsed() >= Duration::from_millis(200), "{:?}", began.elapsed());
+    let told = events(&sandbox, "p").await;
+    let told = told.iter().rev().skip(2).map(|(logical, status)| format!("{logical} {status}")).collect::<Vec<_>>();
+    let order = ["Group CREATE_IN_PROGRESS", "Group CREATE_COMPLETE", "One CREATE_IN_PROGRESS", "One CREATE_COMPLETE"];
+    assert_eq!(told[..4], order);
+    assert_eq!(told[4..], ["Two CREATE_IN_PROGRESS", "Two CREATE_COMPLETE", "p CREATE_COMPLETE"]);
+    let (_, xml) = cloudformation(&sandbox, "DescribeStackEvents", "p", &[]).await;
+    let times = elements(&xml, "Timestamp");
+    assert!(times.is_sorted_by(|newer, older| newer >= older), "{times:?}");
+
+    assert_eq!(cloudformation(&sandbox, "DeleteStack", "p", &[]).await.0, 200);
+    // The engine is done with it; by name it is seen as long as it is at work.
+    assert_eq!(status(&sandbox, "p").await.as_deref(), Some("DELETE_IN_PROGRESS"));
+    assert_eq!(settled(&sandbox, &id).await, "DELETE_COMPLETE");
+    assert_eq!(status(&sandbox, "p").await, None);
+    assert!(began.elapsed() >= Duration::from_millis(400), "{:?}", began.elapsed());
+    done(sandbox).await;
+}
