@@ -57,7 +57,12 @@ pub fn note(text: impl Display) {
 
 /// Says on stderr what may be wrong.
 pub fn warn(text: impl Display) {
-    note(format_args!("{} {text}", style("warning:").for_stderr().yellow().bold()));
+    note(format_args!("{} {text}", warning_label()));
+}
+
+/// What a warning on stderr begins with.
+pub fn warning_label() -> impl Display {
+    style("warning:").for_stderr().yellow().bold()
 }
 
 /// One labelled line of an error, made safe to show.
@@ -140,6 +145,29 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
+/// `about 40 s left`: a guess, no more exact than guesses are.
+pub fn eta(seconds: f64) -> String {
+    match roughly(seconds) {
+        Some(time) => format!("about {time} left"),
+        None => "a few seconds left".into(),
+    }
+}
+
+/// [`eta`] where there is no room for words: `~40 s`.
+pub fn eta_sign(seconds: f64) -> String {
+    format!("~{}", roughly(seconds).as_deref().unwrap_or("5 s"))
+}
+
+/// None for hardly anything.
+fn roughly(seconds: f64) -> Option<String> {
+    match seconds.round() as u64 {
+        0..=7 => None,
+        seconds @ ..55 => Some(format!("{} s", seconds.div_ceil(5) * 5)),
+        seconds @ ..175 => Some(duration(seconds.div_ceil(10) * 10)),
+        seconds => Some(format!("{} min", seconds.div_ceil(60))),
+    }
+}
+
 /// An amount of US dollars, with as many digits as a small one needs.
 pub fn dollars(amount: f64) -> String {
     if amount >= 1.0 { format!("${amount:.2}") } else { format!("${amount:.4}") }
@@ -171,6 +199,11 @@ mod tests {
         assert_eq!([5, 59, 60, 3599, 3600, 172_800].map(span), ["5s", "59s", "1m", "59m", "1h", "2d"]);
         assert_eq!([5, 65, 3600].map(duration), ["5s", "1m 05s", "1h 00m"]);
         assert_eq!([0.00123, 12.5].map(dollars), ["$0.0012", "$12.50"]);
+        assert_eq!(
+            [2.0, 7.6, 31.0, 56.0, 118.2, 181.0].map(eta_sign),
+            ["~5 s", "~10 s", "~35 s", "~1m 00s", "~2m 00s", "~4 min"]
+        );
+        assert_eq!([2.0, 31.0].map(eta), ["a few seconds left", "about 35 s left"]);
         assert_eq!(ago("not a time\u{7}"), "not a time\\u{7}");
     }
 

@@ -3,7 +3,12 @@
 use std::{fs, path::PathBuf};
 
 use crate::{
-    deploy::{answers::Architecture, build::Source, progress::Progress, until_interrupted},
+    deploy::{
+        answers::Architecture,
+        build::Source,
+        progress::{Progress, View},
+        until_interrupted,
+    },
     error::{Result, ResultExt as _},
     ui,
 };
@@ -28,8 +33,8 @@ pub struct Args {
 /// Builds the orchestrator from the checkout, as `init` does, and prints the zip's hash and path.
 pub async fn run(args: Args) -> Result<()> {
     let source = Source::find(None).await?;
-    let progress = Progress::new();
-    let step = progress.step(format!("build the orchestrator ({})", args.architecture.lambda()));
+    let progress = Progress::new(View::choose(false));
+    let step = progress.step("build", format!("build the orchestrator ({})", args.architecture.lambda()));
     let artifact = until_interrupted(source.artifact(args.architecture, &step), "runvoy build").await?;
     let path = args.output.display();
     fs::write(&args.output, &artifact.bytes).context(format!("can't write `{path}`"))?;

@@ -8,7 +8,7 @@ use crate::{
     aws::Aws,
     config::Config,
     deploy::{
-        progress::Progress,
+        progress::{Progress, View},
         remove::{self, Inventory},
         until_interrupted,
     },
@@ -60,7 +60,7 @@ pub async fn run(args: Args) -> Result<()> {
         confirm(&args.stack_name)?;
     }
     let resume = format!("runvoy destroy --stack-name {} --region {}", args.stack_name, aws.region);
-    until_interrupted(remove(&aws, &args, &inventory, &Progress::new()), &resume).await?;
+    until_interrupted(remove(&aws, &args, &inventory, &Progress::new(View::choose(false))), &resume).await?;
     let left = Inventory::take(&aws, &args.stack_name).await?;
     forget_profile(&mut config, &args.stack_name, &left)?;
     show_kept(&aws, &left)
@@ -107,31 +107,31 @@ fn confirm(stack: &str) -> Result<()> {
 
 async fn remove(aws: &Aws, args: &Args, inventory: &Inventory, progress: &Progress) -> Result<()> {
     if !inventory.tasks.is_empty() {
-        let step = progress.step("stop running executions");
+        let step = progress.step("stop-executions", "stop running executions");
         remove::stop_tasks(aws, &args.stack_name, &inventory.tasks).await?;
         step.done("");
     }
     if let Some(main) = &inventory.main {
-        let step = progress.step("remove everything but the bucket");
-        remove::stack(aws, main, progress).await?;
+        let step = progress.step("main-stack", "remove everything but the bucket");
+        remove::stack(aws, main, &step).await?;
         step.done("");
     }
     if !inventory.families.is_empty() {
-        let step = progress.step("remove the task definitions");
+        let step = progress.step("task-definitions", "remove the task definitions");
         remove::task_definitions(aws, &inventory.families).await?;
         step.done("");
     }
     if let Some(bucket) = &inventory.bucket {
-        let step = progress.step("empty the bucket");
+        let step = progress.step("bucket-objects", "empty the bucket");
         let count =
             remove::empty_bucket(aws, &name::bucket(&args.stack_name, &aws.account, &aws.region), &step).await?;
         step.done(&format!("{count} objects"));
-        let step = progress.step("remove the bucket");
-        remove::stack(aws, bucket, progress).await?;
+        let step = progress.step("bucket-stack", "remove the bucket");
+        remove::stack(aws, bucket, &step).await?;
         step.done("");
     }
     if args.delete_data && inventory.has_data() {
-        let step = progress.step("delete the data");
+        let step = progress.step("data", "delete the data");
         remove::data(aws, &args.stack_name, inventory).await?;
         step.done("");
     }

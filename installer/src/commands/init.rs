@@ -17,7 +17,7 @@ use crate::{
         artifact::Artifact,
         build::Source,
         plan,
-        progress::Progress,
+        progress::{Progress, View},
         questions::{self, Flags},
         stack::{self, Deployed, Wanted},
         status::Move,
@@ -79,7 +79,7 @@ pub async fn run(args: Args) -> Result<()> {
         return Err(Error::new("nothing was changed").exit(5));
     }
     let resume = format!("runvoy init --stack-name {} --region {}", args.stack_name, aws.region);
-    let deployment = Deployment { aws, stack: args.stack_name, answers, progress: Progress::new() };
+    let deployment = Deployment { aws, stack: args.stack_name, answers, progress: Progress::new(View::choose(false)) };
     until_interrupted(deployment.deploy(source, &mut config), &resume).await
 }
 
@@ -121,7 +121,7 @@ impl Deployment {
     }
 
     async fn bucket_stack(&self) -> Result<String> {
-        let step = self.progress.step("set up the bucket");
+        let step = self.progress.step("bucket-stack", "set up the bucket");
         let template = templates::bucket(&self.stack)?;
         let wanted = Wanted {
             name: name::bucket_stack(&self.stack),
@@ -130,28 +130,28 @@ impl Deployment {
             template_url: None,
             parameters: vec![],
         };
-        let deployed = stack::deploy(&self.aws, &wanted, &self.progress).await?;
+        let deployed = stack::deploy(&self.aws, &wanted, &step, &self.progress).await?;
         step.done(deployed.note());
         Ok(deployed.output(output::BUCKET_NAME)?.to_owned())
     }
 
     async fn build(&self, source: Source) -> Result<Artifact> {
         let architecture = self.answers.architecture;
-        let step = self.progress.step(format!("get the orchestrator's code ({})", architecture.lambda()));
+        let step = self.progress.step("build", format!("get the orchestrator's code ({})", architecture.lambda()));
         let artifact = source.artifact(architecture, &step).await?;
         step.done(&format!("{} KB", artifact.bytes.len().div_ceil(1024)));
         Ok(artifact)
     }
 
     async fn upload(&self, bucket: &str, artifact: &Artifact) -> Result<()> {
-        let step = self.progress.step("upload the code");
+        let step = self.progress.step("upload", "upload the code");
         let uploaded = upload::artifact(&self.aws, bucket, artifact).await?;
         step.done(if uploaded { "" } else { "it is there already" });
         Ok(())
     }
 
     async fn main_stack(&self, bucket: &str, artifact: &Artifact) -> Result<Deployed> {
-        let step = self.progress.step("set up everything else");
+        let step = self.progress.step("main-stack", "set up everything else");
         let template = templates::main(&self.stack, &self.answers)?;
         let wanted = Wanted {
             name: self.stack.clone(),
@@ -163,13 +163,13 @@ impl Deployment {
                 (parameter::ARTIFACT_KEY, artifact.key()),
             ],
         };
-        let deployed = stack::deploy(&self.aws, &wanted, &self.progress).await?;
+        let deployed = stack::deploy(&self.aws, &wanted, &step, &self.progress).await?;
         step.done(deployed.note());
         Ok(deployed)
     }
 
     async fn seed(&self, endpoint: &str, config: &mut Config) -> Result<Admin> {
-        let step = self.progress.step("register the first admin");
+        let step = self.progress.step("admin", "register the first admin");
         let admin = admin::seed(&self.aws, &self.stack, endpoint, &self.answers.admin_email, config).await?;
         match &admin {
             Admin::New(_) => step.done(&self.answers.admin_email),
@@ -180,7 +180,7 @@ impl Deployment {
     }
 
     async fn verify(&self, endpoint: &str, admin: &Admin) -> Result<()> {
-        let step = self.progress.step("call the API");
+        let step = self.progress.step("verify", "call the API");
         let verified = verify::call(endpoint, admin.key(), &step).await?;
         let version = verified.version;
         step.done(&match verified.user {

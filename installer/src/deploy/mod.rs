@@ -4,8 +4,11 @@ pub mod admin;
 pub mod answers;
 pub mod artifact;
 pub mod build;
+#[allow(dead_code, reason = "updates and what was learned are asked for by `init --update`")]
+pub mod estimate;
 mod failure;
 pub mod plan;
+#[allow(dead_code, unused_imports, reason = "JSON and prompts are asked for by `init`")]
 pub mod progress;
 pub mod questions;
 pub mod remove;

@@ -9,7 +9,13 @@ use runvoy_api::infra;
 use time::OffsetDateTime;
 use tokio::time::sleep;
 
-use super::{failure::Failure, progress::Progress, status::Move, watch};
+use super::{
+    estimate::{Estimate, Learned},
+    failure::Failure,
+    progress::{Progress, Step},
+    status::Move,
+    watch,
+};
 use crate::{
     aws::{Aws, explain},
     error::{Error, Result, ResultExt as _},
@@ -82,15 +88,18 @@ fn is_no_change(reason: &str) -> bool {
 }
 
 /// Makes the stack what it should be.
-pub async fn deploy(aws: &Aws, wanted: &Wanted<'_>, progress: &Progress) -> Result<Deployed> {
+pub async fn deploy(aws: &Aws, wanted: &Wanted<'_>, step: &Step, progress: &Progress) -> Result<Deployed> {
     let descriptions = templates::descriptions(wanted.template)?;
-    let kind = settle(aws, wanted, &descriptions, progress).await?;
+    let kind = settle(aws, wanted, &descriptions, step, progress).await?;
     let Some(change_set) = create_change_set(aws, wanted, &kind, &descriptions).await? else {
         return Ok(Deployed { outputs: outputs(aws, &wanted.name).await?, changed: false });
     };
+    if kind == ChangeSetType::Create {
+        step.expect(Estimate::create(wanted.template, &Learned::none())?);
+    }
     let before = watch::newest(aws, &change_set.stack).await?;
     aws.cloudformation().execute_change_set().change_set_name(&change_set.id).send().await.map_err(explain)?;
-    let end = watch::follow(aws, &change_set.stack, before, &descriptions, progress).await?;
+    let end = watch::follow(aws, &change_set.stack, before, &descriptions, step).await?;
     end.expect(&[StackStatus::CreateComplete, StackStatus::UpdateComplete], &wanted.name)?;
     Ok(Deployed { outputs: outputs(aws, &wanted.name).await?, changed: true })
 }
@@ -100,6 +109,7 @@ async fn settle(
     aws: &Aws,
     wanted: &Wanted<'_>,
     descriptions: &BTreeMap<String, String>,
+    step: &Step,
     progress: &Progress,
 ) -> Result<ChangeSetType> {
     let name = &wanted.name;
@@ -114,11 +124,11 @@ async fn settle(
             Move::Update => return Ok(ChangeSetType::Update),
             Move::Wait => {
                 progress.say(format!("stack `{name}` is busy already: seeing that through first"));
-                watch::until_settled(aws, id, descriptions, progress).await?;
+                watch::until_settled(aws, id, descriptions, step).await?;
             }
             Move::Recreate => {
                 progress.say(format!("stack `{name}` never worked: deleting what is left of it first"));
-                delete(aws, name, id, descriptions, progress).await?;
+                delete(aws, name, id, descriptions, step).await?;
             }
             Move::Stop => {
                 let status = stack.stack_status().map_or("unknown", StackStatus::as_str);
@@ -213,12 +223,12 @@ pub async fn delete(
     name: &str,
     id: &str,
     descriptions: &BTreeMap<String, String>,
-    progress: &Progress,
+    step: &Step,
 ) -> Result<()> {
     let before = watch::newest(aws, id).await?;
     let request = aws.cloudformation().delete_stack().stack_name(id).send().await.map_err(explain);
     request.context(format!("can't delete stack `{name}`"))?;
-    watch::follow(aws, id, before, descriptions, progress).await?.expect(&[StackStatus::DeleteComplete], name)
+    watch::follow(aws, id, before, descriptions, step).await?.expect(&[StackStatus::DeleteComplete], name)
 }
 
 /// The template that the stack was made from.

@@ -1,7 +1,7 @@
 //! Follows a stack's events until it comes to rest.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     time::{Duration, SystemTime},
 };
 
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::{
     failure::Failure,
-    progress::{Progress, Step},
+    progress::{ResourceChange, ResourceState, Step},
     status::Move,
 };
 use crate::{
@@ -56,10 +56,9 @@ pub(super) async fn follow(
     stack: &str,
     mut since: Option<String>,
     descriptions: &BTreeMap<String, String>,
-    progress: &Progress,
+    step: &Step,
 ) -> Result<End> {
-    let mut view =
-        View { stack, descriptions, progress, open: HashMap::new(), status: None, reason: None, failure: None };
+    let mut view = View { stack, descriptions, step, status: None, reason: None, failure: None };
     let mut pause = FIRST_PAUSE;
     loop {
         let news = after(aws, stack, since.as_deref()).await?;
@@ -86,7 +85,7 @@ pub(super) async fn until_settled(
     aws: &Aws,
     stack: &str,
     descriptions: &BTreeMap<String, String>,
-    progress: &Progress,
+    step: &Step,
 ) -> Result<()> {
     // What is under way began with the stack's own newest event: from there on, the view is complete.
     let events = after(aws, stack, None).await?;
@@ -97,7 +96,7 @@ pub(super) async fn until_settled(
         return Ok(());
     }
     let since = began.and_then(|index| events[index].event_id()).map(str::to_owned);
-    follow(aws, stack, since, descriptions, progress).await.map(drop)
+    follow(aws, stack, since, descriptions, step).await.map(drop)
 }
 
 /// Events after `since`, oldest first.
@@ -124,8 +123,7 @@ fn is_stack(event: &StackEvent, stack: &str) -> bool {
 struct View<'a> {
     stack: &'a str,
     descriptions: &'a BTreeMap<String, String>,
-    progress: &'a Progress,
-    open: HashMap<String, (Step, Option<SystemTime>)>,
+    step: &'a Step,
     status: Option<StackStatus>,
     /// What AWS says about the stack's own failure.
     reason: Option<String>,
@@ -145,24 +143,21 @@ impl View<'_> {
         let logical = event.logical_resource_id().unwrap_or_default();
         let what = self.descriptions.get(logical).cloned().unwrap_or_else(|| logical.to_owned());
         let at = event.timestamp().and_then(|at| SystemTime::try_from(*at).ok());
-        let (progress, text) = (self.progress, format!("{} {what}", verb(status)));
-        let begin = || (progress.part(text, at.and_then(|at| at.elapsed().ok()).unwrap_or_default()), at);
-        if status.ends_with("_IN_PROGRESS") {
-            self.open.entry(logical.to_owned()).or_insert_with(begin);
-            return;
-        }
-        let (mut step, began) = self.open.remove(logical).unwrap_or_else(begin);
-        // By AWS's clock: we may have come late to both events.
-        step.took(at.zip(began).and_then(|(at, began)| at.duration_since(began).ok()).unwrap_or_default());
-        if status.ends_with("_FAILED") {
+        let state = if status.ends_with("_IN_PROGRESS") {
+            ResourceState::InProgress
+        } else if status.ends_with("_FAILED") {
             let failure = Failure::of_resource(event, self.descriptions);
-            step.failed(if failure.is_some() { "failed" } else { "given up" });
+            let reason = event.resource_status_reason().unwrap_or("AWS gave no reason").to_owned();
+            let caused = failure.is_some();
             self.failure = self.failure.take().or(failure);
+            if caused { ResourceState::Failed { reason } } else { ResourceState::GivenUp }
         } else if status == "DELETE_SKIPPED" {
-            step.skipped("");
+            ResourceState::Kept
         } else {
-            step.done("");
-        }
+            ResourceState::Done
+        };
+        let kind = event.resource_type().unwrap_or_default().to_owned();
+        self.step.resource(&ResourceChange { logical: logical.to_owned(), kind, what, verb: verb(status), state, at });
     }
 }
 
