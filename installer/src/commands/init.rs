@@ -16,7 +16,7 @@ use crate::{
         answers::Answers,
         artifact::Artifact,
         build::Source,
-        plan,
+        plan, preflight,
         progress::Progress,
         questions::{self, Flags},
         stack::{self, Deployed, Wanted},
@@ -68,6 +68,15 @@ pub async fn run(args: Args) -> Result<()> {
     let mut config = Config::load()?;
     let aws = Aws::connect(args.region.as_deref()).await?;
     let source = Source::find(args.artifact.as_deref()).await?;
+    let checkout = match &source {
+        Source::Checkout(root) => Some(root.as_path()),
+        Source::Zip(_) => None,
+    };
+    let report = preflight::run(&aws, &args.stack_name, checkout, args.flags.architecture).await;
+    report.show();
+    if report.failed() {
+        return Err(Error::new("something is in the way of the deployment; nothing was changed").exit(3));
+    }
     let deployed = deployed_answers(&aws, &args.stack_name).await?;
     let exists = deployed.is_some();
     let answers = questions::answer(args.flags, deployed, can_ask)?;
@@ -79,7 +88,9 @@ pub async fn run(args: Args) -> Result<()> {
         return Err(Error::new("nothing was changed").exit(5));
     }
     let resume = format!("runvoy init --stack-name {} --region {}", args.stack_name, aws.region);
-    let deployment = Deployment { aws, stack: args.stack_name, answers, progress: Progress::new() };
+    let service_linked_role = report.service_linked_role;
+    let deployment =
+        Deployment { aws, stack: args.stack_name, answers, service_linked_role, progress: Progress::new() };
     until_interrupted(deployment.deploy(source, &mut config), &resume).await
 }
 
@@ -106,11 +117,17 @@ struct Deployment {
     aws: Aws,
     stack: String,
     answers: Answers,
+    service_linked_role: bool,
     progress: Progress,
 }
 
 impl Deployment {
     async fn deploy(&self, source: Source, config: &mut Config) -> Result<()> {
+        if !self.service_linked_role {
+            let step = self.progress.step("create ECS's service-linked role");
+            preflight::create_service_linked_role(&self.aws, &step).await?;
+            step.done("");
+        }
         let (bucket, artifact) = tokio::try_join!(self.bucket_stack(), self.build(source))?;
         self.upload(&bucket, &artifact).await?;
         let main = self.main_stack(&bucket, &artifact).await?;
