@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::ui;
+use crate::{aws::Expired, ui};
 
 /// The exit code of an error that says nothing else.
 const FAILED: u8 = 1;
@@ -84,7 +84,10 @@ impl Error {
 
 impl<E: Into<anyhow::Error>> From<E> for Error {
     fn from(error: E) -> Self {
-        Self { cause: error.into(), hint: None, exit: FAILED }
+        let cause = error.into();
+        // It can come from any call, and the way out is always the same.
+        let hint = cause.downcast_ref::<Expired>().map(|_| Expired::HINT.to_owned());
+        Self { cause, hint, exit: FAILED }
     }
 }
 

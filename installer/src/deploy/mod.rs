@@ -8,6 +8,7 @@ pub mod build;
 pub mod estimate;
 mod failure;
 pub mod plan;
+pub mod preflight;
 #[allow(dead_code, unused_imports, reason = "JSON and prompts are asked for by `init`")]
 pub mod progress;
 pub mod questions;

@@ -20,7 +20,7 @@ const RETENTIONS: [u32; 22] =
 pub struct Flags {
     /// CPU of functions and containers [default: arm64]
     #[arg(long)]
-    architecture: Option<Architecture>,
+    pub architecture: Option<Architecture>,
     /// E-mail address of the first admin [default: git's `user.email`]
     #[arg(long, value_name = "EMAIL", value_parser = email)]
     admin_email: Option<String>,

@@ -7,6 +7,7 @@ mod exec;
 mod history;
 mod server;
 mod usage;
+mod weather;
 
 use std::{
     fs,
