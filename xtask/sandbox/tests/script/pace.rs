@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{cloudformation, deploy, described, elements, events, settled, status};
+use super::{cloudformation, deploy, described, element, elements, events, settled, status};
 use crate::support::{done, sandbox};
 
 /// A tenth of a second for a table of 15 seconds.
@@ -49,5 +49,32 @@ async fn stacks_take_their_time() {
     assert_eq!(settled(&sandbox, &id).await, "DELETE_COMPLETE");
     assert_eq!(status(&sandbox, "p").await, None);
     assert!(began.elapsed() >= Duration::from_millis(400), "{:?}", began.elapsed());
+    done(sandbox).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_can_be_cancelled() {
+    let sandbox = sandbox("cancel").await;
+    let group = |days: u32| {
+        let properties = json!({ "LogGroupName": "g", "RetentionInDays": days });
+        json!({ "Resources": { "G": { "Type": "AWS::Logs::LogGroup", "Properties": properties } } })
+    };
+    assert_eq!(deploy(&sandbox, "c", "CREATE", "one", &group(7)).await.0, 200);
+    assert_eq!(settled(&sandbox, "c").await, "CREATE_COMPLETE");
+    sandbox.script().pace(0.3);
+    assert_eq!(cloudformation(&sandbox, "CancelUpdateStack", "c", &[]).await.0, 400);
+    assert_eq!(deploy(&sandbox, "c", "UPDATE", "two", &group(30)).await.0, 200);
+    assert_eq!(status(&sandbox, "c").await.as_deref(), Some("UPDATE_IN_PROGRESS"));
+    assert_eq!(cloudformation(&sandbox, "CancelUpdateStack", "c", &[]).await.0, 200);
+    assert_eq!(status(&sandbox, "c").await.as_deref(), Some("UPDATE_ROLLBACK_IN_PROGRESS"));
+    assert_eq!(settled(&sandbox, "c").await, "UPDATE_ROLLBACK_COMPLETE");
+    let own = events(&sandbox, "c").await.into_iter().filter(|(logical, _)| logical == "c").map(|(_, status)| status);
+    let own = own.filter(|status| !status.contains("CLEANUP")).take(3).collect::<Vec<_>>();
+    assert_eq!(own, ["UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_IN_PROGRESS"]);
+    let (_, template) = cloudformation(&sandbox, "GetTemplate", "c", &[]).await;
+    assert!(element(&template, "TemplateBody").unwrap().contains('7'), "{template}");
+    // From there it can be updated.
+    assert_eq!(deploy(&sandbox, "c", "UPDATE", "three", &group(14)).await.0, 200);
+    assert_eq!(settled(&sandbox, "c").await, "UPDATE_COMPLETE");
     done(sandbox).await;
 }

@@ -1,5 +1,6 @@
 //! CloudFormation as AWS has it: the engine's, with refusals that it lacks, and with the statuses, events and pace of a script.
 
+mod cancel;
 mod capabilities;
 mod deletion;
 mod members;
@@ -124,6 +125,9 @@ impl Stacks {
         if self.script.stacks(arrives) == Some(Arrival::Answer) {
             return Ok(Course::Reply(reply(200, "text/xml", view::accepted(action, id))));
         }
+        if action == "CancelUpdateStack" && self.cancel(id).await? {
+            return Ok(Course::Reply(reply(200, "text/xml", view::accepted(action, id))));
+        }
         if action == "DeleteStack"
             && let Some(failure) = self.failed.on_delete(&self.engine, form).await?
         {
@@ -152,6 +156,9 @@ impl Stacks {
             dependencies: BTreeMap::new(),
             changed: None,
             before,
+            template_before: capabilities::stack_template(&self.engine, stack).await?.unwrap_or_default(),
+            ended: None,
+            rolls_back: false,
         };
         let change_set = match form.get("ChangeSetName") {
             Some(name) => {

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::Result;
 use time::OffsetDateTime;
 
 use super::members::{members, set};
@@ -31,9 +30,15 @@ pub(super) struct Operation {
     pub changed: Option<BTreeSet<String>>,
     /// What DescribeStacks said before.
     pub before: String,
+    /// The stack's template before.
+    pub template_before: String,
+    /// When it was cancelled.
+    pub ended: Option<OffsetDateTime>,
+    /// Whether callers see it as the rollback of a cancelled update.
+    pub rolls_back: bool,
 }
 
-/// A stack that is still at work as far as callers can see.
+/// A stack of which callers see something else than what the engine says.
 pub(super) struct AtWork {
     pub operation: Operation,
     pub status: String,
@@ -64,10 +69,23 @@ impl Operation {
         let Some(factor) = self.pace else { return (events, true) };
         let Self { stack_id, began, dependencies, .. } = self;
         let times = Schedule { stack_id, began: *began, factor, dependencies }.times(&events);
-        let mut due = times.into_iter().zip(&events).filter(|(at, _)| *at <= now).collect::<Vec<_>>();
+        let end = self.ended.unwrap_or(now);
+        let mut due = times.into_iter().zip(&events).filter(|(at, _)| *at <= end).collect::<Vec<_>>();
         due.sort_by_key(|(at, _)| *at);
         let all = due.len() == events.len();
-        (due.into_iter().map(|(at, event)| set(event, "Timestamp", &timestamp(at))).collect(), all)
+        (due.into_iter().map(|(at, event)| self.seen(&set(event, "Timestamp", &timestamp(at)))).collect(), all)
+    }
+
+    /// An event as part of what callers take this operation for.
+    fn seen(&self, event: &str) -> String {
+        let status = element(event, "ResourceStatus").unwrap_or_default();
+        match status
+            .strip_prefix("UPDATE_")
+            .filter(|_| self.rolls_back && element(event, "ResourceType") == Some(STACK))
+        {
+            Some(rest) => set(event, "ResourceStatus", &format!("UPDATE_ROLLBACK_{rest}")),
+            None => event.to_owned(),
+        }
     }
 }
 
@@ -76,6 +94,13 @@ const STACK: &str = "AWS::CloudFormation::Stack";
 impl Operations {
     pub fn add(&self, operation: Operation) {
         self.lock().push(operation);
+    }
+
+    /// The last operation on a stack was cancelled.
+    pub fn end(&self, stack_id: &str, at: OffsetDateTime) {
+        if let Some(last) = self.lock().iter_mut().rfind(|known| known.stack_id == stack_id) {
+            last.ended = Some(at);
+        }
     }
 
     /// The ids of stacks that were last changed at a pace.
@@ -89,7 +114,7 @@ impl Operations {
     }
 
     /// A stack's events as callers should see them, newest first as they are given, and what it is at if not all is shown.
-    pub fn reveal(&self, stack_id: &str, newest_first: Vec<String>) -> Result<(Vec<String>, Option<AtWork>)> {
+    pub fn reveal(&self, stack_id: &str, newest_first: Vec<String>) -> (Vec<String>, Option<AtWork>) {
         let mut events = newest_first;
         events.reverse();
         let operations = self.lock().iter().filter(|known| known.stack_id == stack_id).cloned().collect::<Vec<_>>();
@@ -101,7 +126,7 @@ impl Operations {
             let own = events.get(operation.baseline.min(end)..end).unwrap_or_default();
             let (revealed, all) = operation.reveal(own, OffsetDateTime::now_utc());
             let is_last = index + 1 == operations.len();
-            if !all && is_last {
+            if is_last && (!all || operation.rolls_back) {
                 let own = revealed.iter().rev().find(|event| element(event, "ResourceType") == Some(STACK));
                 let status = own.and_then(|event| element(event, "ResourceStatus")).unwrap_or_default().to_owned();
                 at_work = Some(AtWork { operation: operation.clone(), status });
@@ -109,7 +134,7 @@ impl Operations {
             shown.extend(revealed);
         }
         shown.reverse();
-        Ok((shown, at_work))
+        (shown, at_work)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Operation>> {

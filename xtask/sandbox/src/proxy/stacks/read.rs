@@ -84,7 +84,7 @@ impl Stacks {
     async fn put_at_work(&self, stacks: &mut Vec<String>, asked: &str) -> Result<()> {
         for id in self.operations.paced() {
             let events = self.engine_list("DescribeStackEvents", "StackEvents", &[("StackName", &id)]).await?;
-            let Some(at_work) = self.operations.reveal(&id, events.unwrap_or_default())?.1 else { continue };
+            let Some(at_work) = self.operations.reveal(&id, events.unwrap_or_default()).1 else { continue };
             let operation = &at_work.operation;
             match stacks.iter_mut().find(|stack| element(stack, "StackId") == Some(id.as_str())) {
                 Some(stack) => *stack = at_work.shown(stack),
@@ -148,7 +148,7 @@ impl Stacks {
             Ok(events) => {
                 let id = events.first().and_then(|event| element(event, "StackId")).or(element(&seen, "StackId"));
                 let id = id.unwrap_or_default().to_owned();
-                self.operations.reveal(&id, events)?.0
+                self.operations.reveal(&id, events).0
             }
         };
         Ok(Ok(scripted.into_iter().chain(events).collect()))
