@@ -104,6 +104,89 @@ async fn check_credentials(sdk: &SdkConfig) -> Result<()> {
     }
 }
 
+/// A service that is called without an SDK of its own.
+#[derive(Debug, Clone, Copy)]
+pub enum Service {
+    /// Lambda.
+    Lambda,
+}
+
+/// A call that failed.
+#[derive(Debug)]
+pub struct CallError {
+    /// The error's code, as AWS names it.
+    pub code: String,
+    /// AWS's own words.
+    pub message: String,
+    /// The HTTP status; 0 without a reply.
+    pub status: u16,
+}
+
+impl std::fmt::Display for CallError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} (`{}`)", self.message, self.code)
+    }
+}
+
+impl std::error::Error for CallError {}
+
+impl Aws {
+    /// A REST-JSON call.
+    pub async fn rest(
+        &self,
+        service: Service,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<&serde_json::Value>,
+    ) -> Result<serde_json::Value, CallError> {
+        let failed = |code: &str, message: String| CallError { code: code.to_owned(), message, status: 0 };
+        let Service::Lambda = service;
+        let base = ["AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL"].iter().find_map(|name| std::env::var(name).ok());
+        let base = base.unwrap_or_else(|| format!("https://lambda.{}.{}", self.region, self.dns_suffix()));
+        let url = format!("{}{path}", base.trim_end_matches('/'));
+        let bytes = body.map(serde_json::Value::to_string).unwrap_or_default();
+        let provider = self.sdk.credentials_provider().ok_or_else(|| failed("NoCredentials", "none".into()))?;
+        let credentials = provider.provide_credentials().await;
+        let credentials = credentials.map_err(|error| failed("NoCredentials", error.to_string()))?;
+        let headers = sign(credentials, &self.region, method.as_str(), &url, bytes.as_bytes());
+        let headers = headers.map_err(|error| failed("NotSigned", error.to_string()))?;
+        let mut request = reqwest::Client::new().request(method, &url).body(bytes);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let reply = request.send().await.map_err(|error| failed("NoReply", error.to_string()))?;
+        let (status, code) = (reply.status(), reply.headers().get("x-amzn-errortype").cloned());
+        let body: serde_json::Value = reply.json().await.map_err(|error| failed("NoReply", error.to_string()))?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let message = body["message"].as_str().or(body["Message"].as_str()).unwrap_or("AWS gave no reason").to_owned();
+        let code = code.as_ref().and_then(|code| code.to_str().ok()).unwrap_or("UnknownError").to_owned();
+        Err(CallError { code, message, status: status.as_u16() })
+    }
+}
+
+fn sign(
+    credentials: aws_credential_types::Credentials,
+    region: &str,
+    method: &str,
+    url: &str,
+    body: &[u8],
+) -> anyhow::Result<Vec<(String, String)>> {
+    use aws_sigv4::{http_request as http, sign::v4};
+    let identity = credentials.into();
+    let parameters = v4::SigningParams::builder()
+        .identity(&identity)
+        .region(region)
+        .name("lambda")
+        .time(std::time::SystemTime::now())
+        .settings(http::SigningSettings::default())
+        .build()?;
+    let request = http::SignableRequest::new(method, url, std::iter::empty(), http::SignableBody::Bytes(body))?;
+    let (instructions, _) = http::sign(request, &parameters.into())?.into_parts();
+    Ok(instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
 /// What AWS said about a failed call, without the SDK's wrapping.
 pub fn explain<E, R>(error: SdkError<E, R>) -> anyhow::Error
 where

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use dialoguer::Confirm;
 use runvoy_api::{
-    infra::{API_KEYS, KeyRow, Sentinel, name, output, validate_stack_name},
+    infra::{name, output, validate_stack_name},
     key::ApiKey,
 };
 
@@ -19,6 +19,7 @@ use crate::{
         plan,
         progress::Progress,
         questions::{self, Flags},
+        release::{self, Release},
         stack::{self, Deployed, Wanted},
         status::Move,
         until_interrupted, upload, verify,
@@ -53,6 +54,15 @@ pub struct Args {
     /// Deploy this zip instead of building one from the checkout
     #[arg(long, value_name = "ZIP")]
     artifact: Option<PathBuf>,
+    /// Don't run a command to see that commands run
+    #[arg(long)]
+    no_probe: bool,
+    /// Replace the first admin's key, which was lost; it takes AWS credentials only
+    #[arg(long, conflicts_with_all = ["rollback", "dry_run"])]
+    reissue_admin_key: bool,
+    /// Go back to the release before this one: its template, its parameters and its code
+    #[arg(long, conflicts_with = "dry_run")]
+    rollback: bool,
     /// Show the plan, print the main stack's template and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -67,6 +77,9 @@ pub async fn run(args: Args) -> Result<()> {
     }
     let mut config = Config::load()?;
     let aws = Aws::connect(args.region.as_deref()).await?;
+    if args.reissue_admin_key || args.rollback {
+        return existing(args, aws, &mut config).await;
+    }
     let source = Source::find(args.artifact.as_deref()).await?;
     let deployed = deployed_answers(&aws, &args.stack_name).await?;
     let exists = deployed.is_some();
@@ -79,8 +92,37 @@ pub async fn run(args: Args) -> Result<()> {
         return Err(Error::new("nothing was changed").exit(5));
     }
     let resume = format!("runvoy init --stack-name {} --region {}", args.stack_name, aws.region);
-    let deployment = Deployment { aws, stack: args.stack_name, answers, progress: Progress::new() };
+    let deployment =
+        Deployment { aws, stack: args.stack_name, answers, probe: !args.no_probe, progress: Progress::new() };
     until_interrupted(deployment.deploy(source, &mut config), &resume).await
+}
+
+/// What is done to a deployment as it is, without any question.
+async fn existing(args: Args, aws: Aws, config: &mut Config) -> Result<()> {
+    let stack = args.stack_name;
+    let none = || {
+        let problem = format!("there is no deployment `{stack}` in account {}, {}", aws.account, aws.region);
+        Error::new(problem).hint("`runvoy init` makes one").exit(3)
+    };
+    let found = stack::find(&aws, &stack).await?.ok_or_else(none)?;
+    stack::check_ours(&found, &stack)?;
+    let answers = deployed_answers(&aws, &stack).await?.ok_or_else(none)?;
+    let outputs = found
+        .outputs()
+        .iter()
+        .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())));
+    let deployed = Deployed { outputs: outputs.collect(), changed: false };
+    let endpoint = deployed.output(output::API_ENDPOINT)?.to_owned();
+    let email = args.flags.admin_email.clone();
+    let resume = format!("runvoy init --stack-name {stack} --region {}", aws.region);
+    let deployment = Deployment { aws, stack, answers, probe: !args.no_probe, progress: Progress::new() };
+    if args.rollback {
+        return until_interrupted(deployment.roll_back(&found), &format!("{resume} --rollback")).await;
+    }
+    let step = deployment.progress.step("replace the first admin's key");
+    let admin = admin::reissue(&deployment.aws, &deployment.stack, &endpoint, email.as_deref(), config).await?;
+    step.done("");
+    deployment.report(&endpoint, &admin, config)
 }
 
 fn stack_name(text: &str) -> Result<String, String> {
@@ -106,6 +148,7 @@ struct Deployment {
     aws: Aws,
     stack: String,
     answers: Answers,
+    probe: bool,
     progress: Progress,
 }
 
@@ -116,8 +159,38 @@ impl Deployment {
         let main = self.main_stack(&bucket, &artifact).await?;
         let endpoint = main.output(output::API_ENDPOINT)?;
         let admin = self.seed(endpoint, config).await?;
-        self.verify(endpoint, &admin).await?;
+        let template = templates::main(&self.stack, &self.answers)?;
+        let release = Release::new(&template, &parameters(&bucket, &artifact));
+        // Nothing new, and the run that brought it saw it work: then a container would only cost time.
+        let known = release::is_recorded(&self.aws, &bucket, &release).await?;
+        let probe = self.probe && (main.changed || !known);
+        let (key, version) = (admin.key(), Some(env!("CARGO_PKG_VERSION")));
+        self.verify(&verify::Request { endpoint, key, artifact_sha256: artifact.sha256, version, probe }).await?;
+        if !known {
+            release::record(&self.aws, &bucket, &release).await?;
+        }
         self.report(endpoint, &admin, config)
+    }
+
+    async fn roll_back(&self, found: &aws_sdk_cloudformation::types::Stack) -> Result<()> {
+        let bucket = name::bucket(&self.stack, &self.aws.account, &self.aws.region);
+        let deployed = release::deployed(&self.aws, found).await?;
+        let release = release::previous(&self.aws, &bucket, &deployed).await?;
+        let loaded = release::load(&self.aws, &bucket, &release).await?;
+        let step = self.progress.step(format!("go back to the release of {}", release.created_at));
+        let wanted = Wanted {
+            name: self.stack.clone(),
+            deployment: &self.stack,
+            template: &loaded.template,
+            template_url: Some(loaded.template_url),
+            parameters: loaded.parameters,
+        };
+        let main = stack::deploy(&self.aws, &wanted, &self.progress).await?;
+        step.done(main.note());
+        let endpoint = main.output(output::API_ENDPOINT)?;
+        let artifact_sha256 = loaded.artifact_sha256;
+        self.verify(&verify::Request { endpoint, key: None, artifact_sha256, version: None, probe: false }).await?;
+        ui::line(format_args!("endpoint  {endpoint}"))
     }
 
     async fn bucket_stack(&self) -> Result<String> {
@@ -158,10 +231,7 @@ impl Deployment {
             deployment: &self.stack,
             template: &template,
             template_url: Some(upload::template(&self.aws, bucket, &template).await?),
-            parameters: vec![
-                (parameter::ARTIFACT_BUCKET, bucket.to_owned()),
-                (parameter::ARTIFACT_KEY, artifact.key()),
-            ],
+            parameters: parameters(bucket, artifact),
         };
         let deployed = stack::deploy(&self.aws, &wanted, &self.progress).await?;
         step.done(deployed.note());
@@ -179,44 +249,47 @@ impl Deployment {
         Ok(admin)
     }
 
-    async fn verify(&self, endpoint: &str, admin: &Admin) -> Result<()> {
-        let step = self.progress.step("call the API");
-        let verified = verify::call(endpoint, admin.key(), &step).await?;
-        let version = verified.version;
+    async fn verify(&self, request: &verify::Request<'_>) -> Result<()> {
+        let step = self.progress.step("see that it works");
+        let verified = verify::run(&self.aws, &self.stack, request, &step).await?;
+        let version = ui::printable(&verified.version);
+        let ran = verified.probe.map_or(String::new(), |id| format!(", and ran {id}"));
         step.done(&match verified.user {
-            Some(user) => format!("version {version} answers {} ({})", ui::printable(&user.email), user.role),
+            Some(user) => format!("version {version} answers {} ({}){ran}", ui::printable(&user.email), user.role),
             None => format!("version {version} answers"),
         });
         Ok(())
     }
 
     /// The result. A new key is shown this once.
-    fn report(&self, endpoint: &str, admin: &Admin, config: &Config) -> Result<()> {
+    fn report(&self, endpoint: &str, admin: &Admin, config: &mut Config) -> Result<()> {
         let Self { stack, aws, .. } = self;
         ui::line(format_args!("endpoint  {endpoint}"))?;
         match admin {
             Admin::New(key) => {
                 ui::line(format_args!("profile   {stack} (in {})", config.path().display()))?;
-                ui::line(format_args!("admin     {}", self.answers.admin_email))?;
                 ui::line(format_args!("key       {}", key.reveal()))?;
                 let current = config.profile_name(None) == stack;
                 let profile = if current { String::new() } else { format!("--profile {stack} ") };
                 ui::note(format_args!("The key is shown this once. Try it: `runvoy {profile}exec 'echo hello'`"));
+                admin::shown(stack, config)?;
             }
             Admin::Known(_) => ui::line(format_args!("profile   {stack} (in {})", config.path().display()))?,
             Admin::Elsewhere(owner) => {
-                let (table, region) = (API_KEYS.name(stack), &aws.region);
-                let key = format!(r#"{{"{}":{{"S":"{}"}}}}"#, KeyRow::HASH, Sentinel::FIRST_ADMIN);
                 ui::note(format_args!(
                     "To use it from here, ask {owner} for a key (`runvoy admin add-user`) and run `runvoy configure`.\n\
-                     If nobody has an admin's key any more, this makes room for a new first admin, whom the next \
-                     `runvoy init --admin-email` registers:\n  \
-                     aws dynamodb delete-item --region {region} --table-name {table} --key '{key}'"
+                     If that key is lost, this replaces it:\n  \
+                     runvoy init --stack-name {stack} --region {} --reissue-admin-key",
+                    aws.region
                 ));
             }
         }
         Ok(())
     }
+}
+
+fn parameters(bucket: &str, artifact: &Artifact) -> Vec<(&'static str, String)> {
+    vec![(parameter::ARTIFACT_BUCKET, bucket.to_owned()), (parameter::ARTIFACT_KEY, artifact.key())]
 }
 
 impl Deployed {

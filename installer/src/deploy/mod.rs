@@ -8,6 +8,7 @@ mod failure;
 pub mod plan;
 pub mod progress;
 pub mod questions;
+pub mod release;
 pub mod remove;
 pub mod stack;
 pub mod status;
