@@ -18,8 +18,10 @@ use crate::{
 /// The profile that is meant where none is named.
 pub const DEFAULT_PROFILE: &str = "default";
 
-/// The keys of a profile; the first releases kept the same ones at the top level.
+/// The plain keys of a profile; the first releases kept the same ones at the top level.
 const PROFILE_KEYS: [&str; 3] = ["api_endpoint", "api_key", "region"];
+/// The key of [`Profile::pending`].
+const PENDING: &str = "pending";
 
 /// The settings file, read. A file that does not exist has no profiles.
 pub struct Config {
@@ -39,6 +41,17 @@ pub struct Profile {
     pub api_key: Option<String>,
     /// The deployment's AWS region, for admins.
     pub region: Option<String>,
+    /// An admin's key that `init` has made and that nobody has been shown yet.
+    pub pending: Option<Pending>,
+}
+
+/// A key that is saved before it is registered, so that no crash can strand it, and kept apart until it has been shown.
+#[derive(Clone, Deserialize)]
+pub struct Pending {
+    /// The address of the deployment that it is for.
+    pub api_endpoint: String,
+    /// The key.
+    pub api_key: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -54,13 +67,27 @@ impl Config {
     /// Reads `$RUNVOY_CONFIG`, else `~/.runvoy/config.yaml`.
     pub fn load() -> Result<Self> {
         let path = default_path()?;
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error).context(format!("can't read `{}`", path.display())),
-        };
+        let text = read(&path)?;
         warn_if_readable_by_others(&path);
         Self::parse(path, &text)
+    }
+
+    /// Reads the file again, changes it and saves it, while other processes that do the same wait: an installation takes
+    /// minutes, and what others wrote meanwhile is theirs to keep.
+    pub fn update<T>(&mut self, change: impl FnOnce(&mut Self) -> T) -> Result<T> {
+        let _turn = self.lock();
+        *self = Self::parse(self.path.clone(), &read(&self.path)?)?;
+        let outcome = change(self);
+        self.save()?;
+        Ok(outcome)
+    }
+
+    /// Locks the file's directory, since the file itself is replaced; not where a file system has no locks.
+    fn lock(&self) -> Option<fs::File> {
+        let directory = directory_of(&self.path);
+        create_private(directory).ok()?;
+        let directory = fs::File::open(directory).ok()?;
+        directory.lock().ok().map(|()| directory)
     }
 
     fn parse(path: PathBuf, text: &str) -> Result<Self> {
@@ -81,7 +108,8 @@ impl Config {
                 .map_err(|error| broken(misfit(&path, &error)))?
         };
         let mut profiles = file.profiles.take().unwrap_or_default();
-        let flat = Profile { api_endpoint: file.api_endpoint, api_key: file.api_key, region: file.region };
+        let flat =
+            Profile { api_endpoint: file.api_endpoint, api_key: file.api_key, region: file.region, pending: None };
         if flat.api_endpoint.is_some() || flat.api_key.is_some() {
             profiles.entry(DEFAULT_PROFILE.into()).or_insert(flat);
         }
@@ -160,6 +188,10 @@ impl Config {
                     None => entry.remove(key),
                 };
             }
+            match &profile.pending {
+                Some(pending) => entry.insert(PENDING.into(), pending.to_tree().into()),
+                None => entry.remove(PENDING),
+            };
             profiles.insert(name.as_str().into(), entry.into());
         }
         match &self.current {
@@ -178,6 +210,13 @@ impl Profile {
     }
 }
 
+impl Pending {
+    fn to_tree(&self) -> Mapping {
+        let pairs = [("api_endpoint", &self.api_endpoint), ("api_key", &self.api_key)];
+        pairs.into_iter().map(|(key, value)| (key.into(), value.as_str().into())).collect()
+    }
+}
+
 const HOW_TO_CONFIGURE: &str = "run `runvoy configure`, or set `RUNVOY_ENDPOINT` and `RUNVOY_API_KEY`";
 
 fn default_path() -> Result<PathBuf> {
@@ -187,6 +226,14 @@ fn default_path() -> Result<PathBuf> {
     let home = env::home_dir().filter(|home| !home.as_os_str().is_empty());
     let home = home.ok_or_else(|| Error::new("no home directory: `HOME` is not set").hint("set `RUNVOY_CONFIG`"))?;
     Ok(home.join(".runvoy").join("config.yaml"))
+}
+
+fn read(path: &Path) -> Result<String> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error).context(format!("can't read `{}`", path.display())),
+    }
 }
 
 /// Names the key that does not fit, and its line. The parser's own text would repeat the value, which may be a secret.
@@ -213,14 +260,21 @@ fn warn_if_readable_by_others(path: &Path) {
 fn warn_if_readable_by_others(_: &Path) {}
 
 fn write_private(path: &Path, text: &str) -> Result<()> {
-    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let directory = directory_of(path);
     create_private(directory)?;
     // Temporary files are made with mode 0600, and a rename keeps it.
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
     file.persist(path)?;
+    // The new name has to outlive a power cut as well. Elsewhere a directory can't be opened.
+    #[cfg(unix)]
+    fs::File::open(directory)?.sync_all()?;
     Ok(())
+}
+
+fn directory_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn create_private(directory: &Path) -> io::Result<()> {
@@ -231,56 +285,4 @@ fn create_private(directory: &Path) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Config {
-        Config::parse("/nowhere/config.yaml".into(), text).unwrap()
-    }
-
-    fn endpoint(config: &Config, name: Option<&str>) -> String {
-        config.profile(name).unwrap().api_endpoint.clone().unwrap()
-    }
-
-    #[test]
-    fn the_profile_meant_is_the_named_the_current_the_default_or_the_only_one() {
-        let two = "profiles: {default: {api_endpoint: d}, other: {api_endpoint: o}}\n";
-        assert_eq!(endpoint(&parse(two), Some("other")), "o");
-        assert_eq!(endpoint(&parse(&format!("current: other\n{two}")), None), "o");
-        assert_eq!(endpoint(&parse(two), None), "d");
-        assert_eq!(endpoint(&parse("profiles: {other: {api_endpoint: o}}"), None), "o");
-        assert_eq!(parse("").profile_name(None), "default");
-        assert!(parse("").profile(None).is_err());
-    }
-
-    #[test]
-    fn the_flat_keys_are_the_default_profile_unless_there_is_one() {
-        let flat = parse("api_endpoint: flat\napi_key: k\nregion: r\n");
-        assert_eq!(endpoint(&flat, None), "flat");
-        let both = parse("api_endpoint: flat\nprofiles: {default: {api_endpoint: new}}\n");
-        assert_eq!(endpoint(&both, None), "new");
-    }
-
-    #[test]
-    fn the_first_profile_becomes_the_current_one_and_a_removed_one_does_not_stay_it() {
-        let mut config = parse("");
-        let profile = |endpoint: &str| Profile { api_endpoint: Some(endpoint.into()), ..Profile::default() };
-        config.set_profile("one", profile("1"));
-        config.set_profile("two", profile("2"));
-        assert_eq!(endpoint(&config, None), "1");
-        config.remove_profile("one");
-        assert_eq!(endpoint(&config, None), "2");
-    }
-
-    #[test]
-    fn what_is_saved_reads_back_with_all_that_this_version_does_not_know() {
-        let mut config =
-            parse("theme: {dark: true}\nprofiles:\n  one: {api_endpoint: '1', extra: [1, 2]}\n  two: {}\n");
-        config.remove_profile("two");
-        let text = serde_yaml::to_string(&config.to_tree()).unwrap();
-        assert_eq!(
-            text,
-            "theme:\n  dark: true\nprofiles:\n  one:\n    api_endpoint: '1'\n    extra:\n    - 1\n    - 2\n"
-        );
-    }
-}
+mod tests;

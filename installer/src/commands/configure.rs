@@ -50,7 +50,7 @@ pub async fn run(args: Args, profile: Option<&str>) -> Result<()> {
     let user: User =
         client.get("/whoami").await.context("nothing was saved: the endpoint and the key were tried first")?;
 
-    let new = Profile { api_endpoint: Some(endpoint), api_key: Some(key.reveal().to_owned()), region: old.region };
+    let new = Profile { api_endpoint: Some(endpoint), api_key: Some(key.reveal().to_owned()), ..old };
     config.set_profile(&name, new);
     config.save()?;
     let (email, path) = (ui::printable(&user.email), config.path().display());

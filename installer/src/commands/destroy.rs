@@ -144,8 +144,7 @@ fn forget_profile(config: &mut Config, stack: &str, left: &Inventory) -> Result<
         return Ok(());
     }
     if left.tables.is_empty() {
-        config.remove_profile(stack);
-        return config.save();
+        return config.update(|config| config.remove_profile(stack));
     }
     let path = config.path().display();
     ui::note(format_args!(
@@ -162,7 +161,9 @@ fn show_kept(aws: &Aws, left: &Inventory) -> Result<()> {
     ui::note("Kept, and how to delete each (or all of them: `runvoy destroy --delete-data`):");
     let region = &aws.region;
     for table in &left.tables {
-        ui::note(format_args!("  aws dynamodb delete-table --region {region} --table-name {table}"));
+        let table = format!("--region {region} --table-name {table}");
+        ui::note(format_args!("  aws dynamodb update-table {table} --no-deletion-protection-enabled"));
+        ui::note(format_args!("  aws dynamodb delete-table {table}"));
     }
     if let Some(group) = &left.log_group {
         ui::note(format_args!("  aws logs delete-log-group --region {region} --log-group-name {group}"));

@@ -12,6 +12,7 @@ pub mod preflight;
 #[allow(dead_code, unused_imports, reason = "JSON and prompts are asked for by `init`")]
 pub mod progress;
 pub mod questions;
+pub mod release;
 pub mod remove;
 pub mod stack;
 pub mod status;

@@ -23,7 +23,7 @@ pub struct Flags {
     pub architecture: Option<Architecture>,
     /// E-mail address of the first admin [default: git's `user.email`]
     #[arg(long, value_name = "EMAIL", value_parser = email)]
-    admin_email: Option<String>,
+    pub admin_email: Option<String>,
     /// What commands may do in the AWS account [default: read-only]
     #[arg(long, value_name = "WHAT")]
     task_permissions: Option<TaskPermissions>,

@@ -11,7 +11,11 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use runvoy_api::infra::{TABLES, name};
 use tokio::time::sleep;
 
-use super::{progress::Step, stack};
+use super::{
+    progress::Step,
+    stack,
+    verify::tables::{self as table_state, TableState},
+};
 use crate::{
     aws::{Aws, explain},
     error::{Error, Result, ResultExt as _},
@@ -20,6 +24,8 @@ use crate::{
 
 /// How long stopped containers may take to be gone.
 const STOPPING: Duration = Duration::from_secs(180);
+/// How long a table may take to let go of its deletion protection.
+const UNPROTECTING: Duration = Duration::from_secs(90);
 
 /// Everything that belongs to a deployment.
 pub struct Inventory {
@@ -218,6 +224,7 @@ async fn delete_objects(s3: &aws_sdk_s3::Client, bucket: &str, objects: Vec<Obje
 /// Deletes tables and log group, with everything in them, and waits until they are gone.
 pub async fn data(aws: &Aws, deployment: &str, inventory: &Inventory) -> Result<()> {
     for table in &inventory.tables {
+        unprotect(aws, table).await?;
         let request = aws.dynamodb().delete_table().table_name(table).send().await.map_err(explain);
         request.context(format!("can't delete the table `{table}`"))?;
     }
@@ -229,4 +236,24 @@ pub async fn data(aws: &Aws, deployment: &str, inventory: &Inventory) -> Result<
         sleep(Duration::from_secs(1)).await;
     }
     Ok(())
+}
+
+/// Switches a table's deletion protection off and waits until it is: until then, AWS refuses to delete it.
+async fn unprotect(aws: &Aws, table: &str) -> Result<()> {
+    let deadline = Instant::now() + UNPROTECTING;
+    loop {
+        let state = TableState::look(aws, table).await?;
+        if !state.protected && state.active {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(
+                Error::new(format!("the table `{table}` can't be changed yet")).hint("run the same command again")
+            );
+        }
+        if state.active {
+            table_state::protect(aws, table, false).await?;
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
 }

@@ -18,22 +18,46 @@ pub async fn artifact(aws: &Aws, bucket: &str, artifact: &Artifact) -> Result<bo
 
 /// Uploads a template and returns the address that CloudFormation reads it from.
 pub async fn template(aws: &Aws, bucket: &str, template: &str) -> Result<String> {
-    let sha256: [u8; 32] = Sha256::digest(template.as_bytes()).into();
-    let key = format!("{}{}.yaml", prefix::TEMPLATES, hex(&sha256));
-    put(aws, bucket, &key, template.as_bytes(), &sha256).await?;
-    Ok(format!("https://s3.{}.{}/{bucket}/{key}", aws.region, aws.dns_suffix()))
+    let key = template_key(template);
+    put(aws, bucket, &key, template.as_bytes(), &sha256(template.as_bytes())).await?;
+    Ok(url(aws, bucket, &key))
+}
+
+/// Uploads a record of a release; whether that was necessary.
+pub(super) async fn record(aws: &Aws, bucket: &str, key: &str, record: &[u8]) -> Result<bool> {
+    put(aws, bucket, key, record, &sha256(record)).await
+}
+
+/// A template's place in the bucket.
+pub(super) fn template_key(template: &str) -> String {
+    format!("{}{}.yaml", prefix::TEMPLATES, hex(&sha256(template.as_bytes())))
+}
+
+/// The address that CloudFormation reads an object from.
+pub(super) fn url(aws: &Aws, bucket: &str, key: &str) -> String {
+    format!("https://s3.{}.{}/{bucket}/{key}", aws.region, aws.dns_suffix())
+}
+
+/// Whether there is such an object.
+pub(super) async fn exists(aws: &Aws, bucket: &str, key: &str) -> Result<bool> {
+    match aws.s3().head_object().bucket(bucket).key(key).send().await {
+        Ok(_) => Ok(true),
+        Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => Ok(false),
+        Err(error) => Err(explain(error)).context(format!("can't look into the bucket `{bucket}`")),
+    }
 }
 
 async fn put(aws: &Aws, bucket: &str, key: &str, bytes: &[u8], sha256: &[u8; 32]) -> Result<bool> {
-    let s3 = aws.s3();
-    match s3.head_object().bucket(bucket).key(key).send().await {
-        Ok(_) => return Ok(false),
-        Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => {}
-        Err(error) => return Err(explain(error)).context(format!("can't look into the bucket `{bucket}`")),
+    if exists(aws, bucket, key).await? {
+        return Ok(false);
     }
-    // S3 refuses what does not have this checksum.
+    // S3 refuses what does not have this checksum. Sent twice, after a lost reply, it is the same object.
     let body = ByteStream::from(bytes.to_vec());
-    let request = s3.put_object().bucket(bucket).key(key).checksum_sha256(STANDARD.encode(sha256)).body(body);
+    let request = aws.s3().put_object().bucket(bucket).key(key).checksum_sha256(STANDARD.encode(sha256)).body(body);
     request.send().await.map_err(explain).context(format!("can't upload `{key}` to the bucket `{bucket}`"))?;
     Ok(true)
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
 }

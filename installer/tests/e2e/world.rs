@@ -148,6 +148,13 @@ impl World {
         RUNTIME.block_on(self.sandbox.engine().json(service, target, body)).unwrap()
     }
 
+    /// The same for services that speak in forms; the reply is XML.
+    pub fn aws_query(&self, service: &str, form: &str) -> String {
+        let (status, body) = RUNTIME.block_on(self.sandbox.engine().query(service, form)).unwrap();
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
     /// Calls a deployed function with an event, as AWS would, and waits for what it returns.
     pub fn invoke(&self, name: &str, event: &Value) -> Value {
         let path = format!("/2015-03-31/functions/{name}/invocations");
