@@ -1,0 +1,187 @@
+//! Ctrl-C and SIGTERM while AWS works. Nothing is ever deleted: what AWS has begun goes on, and the same command finds it there.
+
+use std::{future::Future, io, pin::pin, time::Duration};
+
+use aws_sdk_cloudformation::types::StackStatus;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::timeout,
+};
+
+use super::{progress::Progress, stack};
+use crate::{
+    aws::Aws,
+    error::{Error, Result, ResultExt as _},
+};
+
+/// Exit code of what was interrupted.
+pub const INTERRUPTED: u8 = 130;
+/// How long a look at the stack may keep somebody waiting who has pressed Ctrl-C.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// The signals that ask us to leave. They are caught from its making on, so that no prompt dies of one with the cursor hidden.
+pub struct Interrupts {
+    int: Signal,
+    term: Signal,
+}
+
+/// What is interrupted.
+pub struct Interruptible<'a> {
+    /// Where it works.
+    pub aws: &'a Aws,
+    /// The stack that may be in the middle of an update.
+    pub stack: &'a str,
+    /// The command that goes on from here.
+    pub resume: &'a str,
+    /// Whether there is somebody to ask.
+    pub can_ask: bool,
+    /// The view to make room in.
+    pub progress: &'a Progress,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    KeepRunning,
+    Cancel,
+    Quit,
+    GoOn,
+}
+
+impl Interrupts {
+    /// Catches the signals.
+    pub fn catch() -> Result<Self> {
+        Ok(Self { int: signal(SignalKind::interrupt())?, term: signal(SignalKind::terminate())? })
+    }
+
+    /// Does `work`, which changes nothing in AWS yet, until it is done or interrupted.
+    pub async fn before<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let nothing = || Error::new("interrupted: nothing was changed").exit(INTERRUPTED);
+        tokio::select! {
+            biased;
+            result = work => result.map_err(|error| if is_of_a_prompt(&error) { nothing() } else { error }),
+            _ = self.int.recv() => Err(nothing()),
+            _ = self.term.recv() => Err(nothing()),
+        }
+    }
+
+    /// Does `work` until it is done or interrupted. Whoever can be asked says what an interrupt means; a second one leaves at once.
+    pub async fn during<T>(&mut self, what: &Interruptible<'_>, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let mut work = pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                result = &mut work => return result.map_err(|error| if is_of_a_prompt(&error) { left(what.resume) } else { error }),
+                _ = self.term.recv() => return Err(left(what.resume)),
+                _ = self.int.recv() => {}
+            }
+            if !what.can_ask {
+                return Err(left(what.resume));
+            }
+            let answer = tokio::select! {
+                biased;
+                result = &mut work => return result.map_err(|error| if is_of_a_prompt(&error) { left(what.resume) } else { error }),
+                _ = self.int.recv() => leave_at_once(),
+                _ = self.term.recv() => return Err(left(what.resume)),
+                answer = ask(what) => answer,
+            };
+            match answer {
+                Answer::GoOn => {}
+                Answer::KeepRunning => return Err(left(what.resume)),
+                Answer::Quit => {
+                    let problem = "interrupted: AWS finishes what it has begun, and nothing else is done";
+                    return Err(Error::new(problem).hint(goes_on(what.resume)).exit(INTERRUPTED));
+                }
+                Answer::Cancel => {
+                    let cancel = async {
+                        stack::cancel_update(what.aws, what.stack).await?;
+                        what.progress.say("the update is cancelled: AWS puts everything back as it was");
+                        work.await
+                    };
+                    let ended = tokio::select! {
+                        ended = cancel => ended,
+                        _ = self.int.recv() => leave_at_once(),
+                        _ = self.term.recv() => return Err(left(what.resume)),
+                    };
+                    // The update may have been done before AWS heard of it.
+                    return ended.hint(format!("`{}` tries again", what.resume)).exit(INTERRUPTED);
+                }
+            }
+        }
+    }
+}
+
+/// Asks on the terminal's own line editing, not key by key: wherever we are ended meanwhile, the terminal is left as it was.
+async fn ask(what: &Interruptible<'_>) -> Answer {
+    let look = timeout(LOOK, stack::find(what.aws, what.stack)).await;
+    let found = look.ok().and_then(Result::ok).flatten();
+    let updating = found.is_some_and(|stack| stack.stack_status() == Some(&StackStatus::UpdateInProgress));
+    what.progress.say("Interrupted. Nothing is deleted. What now?");
+    what.progress.say("  k  keep running: AWS finishes what it has begun, and this program leaves");
+    if updating {
+        what.progress.say("  c  cancel the update: AWS puts everything back as it was");
+    }
+    what.progress.say("  q  quit at once");
+    what.progress.say("  Enter goes on here; Ctrl-C again leaves without another word");
+    what.progress.say(format!("To go on later: {}", what.resume));
+    let line = tokio::task::spawn_blocking(|| {
+        let mut line = String::new();
+        io::stdin().read_line(&mut line).map(|read| (read > 0).then_some(line))
+    });
+    let line = line.await.ok().and_then(io::Result::ok).flatten();
+    // The terminal is gone.
+    let Some(line) = line else { return Answer::KeepRunning };
+    parse(&line, updating)
+}
+
+fn parse(line: &str, updating: bool) -> Answer {
+    match line.trim().to_lowercase().as_str() {
+        "k" | "keep" => Answer::KeepRunning,
+        "c" | "cancel" if updating => Answer::Cancel,
+        "q" | "quit" => Answer::Quit,
+        _ => Answer::GoOn,
+    }
+}
+
+fn left(resume: &str) -> Error {
+    Error::new("interrupted: what AWS has begun goes on without us").hint(goes_on(resume)).exit(INTERRUPTED)
+}
+
+fn goes_on(resume: &str) -> String {
+    format!("`{resume}` goes on from there")
+}
+
+/// Ctrl-C at a prompt reaches us as an error of the prompt.
+fn is_of_a_prompt(error: &Error) -> bool {
+    let interrupted = |error: &io::Error| error.kind() == io::ErrorKind::Interrupted;
+    error.find::<io::Error>().is_some_and(interrupted)
+        || matches!(error.find::<dialoguer::Error>(), Some(dialoguer::Error::IO(error)) if interrupted(error))
+}
+
+/// Somebody who presses Ctrl-C twice does not want to wait for anything.
+fn leave_at_once() -> ! {
+    // What hides the cursor shows it again only if it ends in order.
+    let _ = console::Term::stderr().show_cursor();
+    std::process::exit(INTERRUPTED.into());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_a_letter_or_a_word_and_anything_else_goes_on() {
+        assert_eq!(parse("k\n", true), Answer::KeepRunning);
+        assert_eq!(parse("Cancel\n", true), Answer::Cancel);
+        assert_eq!(parse(" q \n", false), Answer::Quit);
+        // Only an update can be cancelled.
+        assert_eq!(parse("c\n", false), Answer::GoOn);
+        assert_eq!(parse("\n", true), Answer::GoOn);
+    }
+
+    #[test]
+    fn an_interrupted_prompt_is_an_interrupt() {
+        let prompt = Error::from(dialoguer::Error::IO(io::ErrorKind::Interrupted.into()));
+        assert!(is_of_a_prompt(&prompt));
+        assert!(!is_of_a_prompt(&Error::new("other")));
+    }
+}
