@@ -8,6 +8,7 @@ use crate::{
     aws::Aws,
     config::Config,
     deploy::{
+        failure,
         progress::Progress,
         remove::{self, Inventory},
         until_interrupted,
@@ -60,7 +61,7 @@ pub async fn run(args: Args) -> Result<()> {
         confirm(&args.stack_name)?;
     }
     let resume = format!("runvoy destroy --stack-name {} --region {}", args.stack_name, aws.region);
-    until_interrupted(remove(&aws, &args, &inventory, &Progress::new()), &resume).await?;
+    until_interrupted(remove(&aws, &args, &inventory, &Progress::new()), &resume).await.inspect_err(failure::show)?;
     let left = Inventory::take(&aws, &args.stack_name).await?;
     forget_profile(&mut config, &args.stack_name, &left)?;
     show_kept(&aws, &left)
@@ -113,7 +114,7 @@ async fn remove(aws: &Aws, args: &Args, inventory: &Inventory, progress: &Progre
     }
     if let Some(main) = &inventory.main {
         let step = progress.step("remove everything but the bucket");
-        remove::stack(aws, main, progress).await?;
+        remove::stack(aws, main, &step).await?;
         step.done("");
     }
     if !inventory.families.is_empty() {
@@ -127,7 +128,7 @@ async fn remove(aws: &Aws, args: &Args, inventory: &Inventory, progress: &Progre
             remove::empty_bucket(aws, &name::bucket(&args.stack_name, &aws.account, &aws.region), &step).await?;
         step.done(&format!("{count} objects"));
         let step = progress.step("remove the bucket");
-        remove::stack(aws, bucket, progress).await?;
+        remove::stack(aws, bucket, &step).await?;
         step.done("");
     }
     if args.delete_data && inventory.has_data() {

@@ -16,8 +16,10 @@ use crate::{
         answers::Answers,
         artifact::Artifact,
         build::Source,
-        plan,
-        progress::Progress,
+        changes::{self, Action, Change},
+        estimate::Learned,
+        failure, plan,
+        progress::{Progress, Step},
         questions::{self, Flags},
         stack::{self, Deployed, Wanted},
         status::Move,
@@ -80,7 +82,7 @@ pub async fn run(args: Args) -> Result<()> {
     }
     let resume = format!("runvoy init --stack-name {} --region {}", args.stack_name, aws.region);
     let deployment = Deployment { aws, stack: args.stack_name, answers, progress: Progress::new() };
-    until_interrupted(deployment.deploy(source, &mut config), &resume).await
+    until_interrupted(deployment.deploy(source, &mut config), &resume).await.inspect_err(failure::show)
 }
 
 fn stack_name(text: &str) -> Result<String, String> {
@@ -130,9 +132,19 @@ impl Deployment {
             template_url: None,
             parameters: vec![],
         };
-        let deployed = stack::deploy(&self.aws, &wanted, &self.progress).await?;
+        let deployed = self.stack(&wanted, &step).await?;
         step.done(deployed.note());
         Ok(deployed.output(output::BUCKET_NAME)?.to_owned())
+    }
+
+    async fn stack(&self, wanted: &Wanted<'_>, step: &Step) -> Result<Deployed> {
+        let mut guard = |changes: &[Change]| {
+            if changes.iter().any(|change| matches!(change.action, Action::Modify | Action::Remove)) {
+                changes::show(changes);
+            }
+            changes::check_data(changes, &[])
+        };
+        stack::deploy(&self.aws, wanted, &mut guard, &Learned::none(), step, &self.progress).await
     }
 
     async fn build(&self, source: Source) -> Result<Artifact> {
@@ -163,7 +175,7 @@ impl Deployment {
                 (parameter::ARTIFACT_KEY, artifact.key()),
             ],
         };
-        let deployed = stack::deploy(&self.aws, &wanted, &self.progress).await?;
+        let deployed = self.stack(&wanted, &step).await?;
         step.done(deployed.note());
         Ok(deployed)
     }

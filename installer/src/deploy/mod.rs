@@ -4,7 +4,11 @@ pub mod admin;
 pub mod answers;
 pub mod artifact;
 pub mod build;
-mod failure;
+#[allow(dead_code)] // Until `init --dry-run`, `--json` and the plan of an update use all of it.
+pub mod changes;
+pub mod estimate;
+#[allow(dead_code)] // `json` is for `init --json`.
+pub mod failure;
 pub mod plan;
 pub mod progress;
 pub mod questions;

@@ -3,12 +3,13 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use console::style;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::estimate::Estimate;
 use crate::ui;
 
 /// Without a terminal, the longest silence: CI systems end jobs that say nothing.
@@ -26,11 +27,46 @@ pub struct Step {
     progress: Progress,
     id: u64,
     what: String,
-    indent: &'static str,
     started: Instant,
-    took: Option<Duration>,
     bar: Option<ProgressBar>,
     ended: bool,
+}
+
+/// One event of one resource of a step's stack.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(dead_code)]
+pub struct ResourceChange {
+    /// Its logical id.
+    pub logical: String,
+    /// Its type.
+    pub kind: String,
+    /// What it is in the admin's words.
+    pub what: String,
+    /// What AWS does with it.
+    pub verb: &'static str,
+    /// How far that has come.
+    pub state: ResourceState,
+    /// When, by AWS's clock.
+    pub at: Option<SystemTime>,
+}
+
+/// How far a resource has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(dead_code)]
+pub enum ResourceState {
+    /// AWS is at it.
+    InProgress,
+    /// It is as it should be.
+    Done,
+    /// It failed.
+    Failed {
+        /// What AWS said.
+        reason: String,
+    },
+    /// AWS gave it up because another one had failed.
+    GivenUp,
+    /// It was left alone.
+    Kept,
 }
 
 struct Board {
@@ -57,12 +93,12 @@ impl Progress {
         if self.live.is_none() {
             self.say(format!("{what} …"));
         }
-        self.open(what, "", None)
+        self.open(what)
     }
 
-    /// Starts a part of a big step, which began `ago`.
-    pub fn part(&self, what: impl Into<String>, ago: Duration) -> Step {
-        self.open(what.into(), "  ", Some(ago))
+    /// Warns.
+    pub fn warn(&self, line: impl AsRef<str>) {
+        self.say(format!("{} {}", style("warning:").for_stderr().yellow().bold(), line.as_ref()));
     }
 
     /// Prints a line that stays.
@@ -77,13 +113,11 @@ impl Progress {
         }
     }
 
-    fn open(&self, what: String, indent: &'static str, ago: Option<Duration>) -> Step {
-        let started = Instant::now().checked_sub(ago.unwrap_or_default()).unwrap_or_else(Instant::now);
+    fn open(&self, what: String) -> Step {
+        let started = Instant::now();
         let bar = self.live.as_ref().map(|live| {
-            let bar = live.add(ProgressBar::new_spinner().with_elapsed(started.elapsed()));
-            if let Ok(style) =
-                ProgressStyle::with_template(&format!("{indent}{{spinner:.cyan}} {{wide_msg}} {{elapsed:.dim}}"))
-            {
+            let bar = live.add(ProgressBar::new_spinner());
+            if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {wide_msg} {elapsed:.dim}") {
                 bar.set_style(style);
             }
             bar.set_message(what.clone());
@@ -95,7 +129,7 @@ impl Progress {
         board.next += 1;
         board.open.insert(id, (what.clone(), started));
         drop(board);
-        Step { progress: self.clone(), id, what, indent, started, took: None, bar, ended: false }
+        Step { progress: self.clone(), id, what, started, bar, ended: false }
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
@@ -115,9 +149,24 @@ impl Step {
         }
     }
 
-    /// Says how long it took, where our own watch would be wrong.
-    pub fn took(&mut self, took: Duration) {
-        self.took = Some(took);
+    /// Says how long it will take.
+    pub fn expect(&self, estimate: Estimate) {
+        let total = ui::duration(estimate.total().as_secs());
+        if !estimate.total().is_zero() {
+            self.detail(&format!("about {total}"));
+        }
+    }
+
+    /// Shows what happens to one of its resources.
+    pub fn resource(&self, change: &ResourceChange) {
+        let (mark, note) = match &change.state {
+            ResourceState::InProgress => return,
+            ResourceState::Done => (style("✓").green(), ""),
+            ResourceState::Failed { .. } => (style("✗").red(), ": failed"),
+            ResourceState::GivenUp => (style("✗").red(), ": given up"),
+            ResourceState::Kept => (style("-").dim(), ""),
+        };
+        self.progress.say(format!("  {} {} {}{note}", mark.for_stderr(), change.verb, change.what));
     }
 
     /// It is done; `note` says what came of it where that is worth saying.
@@ -133,6 +182,7 @@ impl Step {
     }
 
     /// It failed.
+    #[allow(dead_code)]
     pub fn failed(self, note: &str) {
         let mark = style("✗").for_stderr().red();
         self.end(mark.to_string(), note);
@@ -140,10 +190,10 @@ impl Step {
 
     fn end(mut self, mark: String, note: &str) {
         self.close();
-        let took = self.took.unwrap_or_else(|| self.started.elapsed());
+        let took = self.started.elapsed();
         let took = style(format!("({})", ui::duration(took.as_secs()))).for_stderr().dim();
         let note = if note.is_empty() { String::new() } else { format!(": {note}") };
-        self.progress.say(format!("{}{mark} {}{note} {took}", self.indent, self.what));
+        self.progress.say(format!("{mark} {}{note} {took}", self.what));
     }
 
     fn close(&mut self) {
@@ -161,9 +211,7 @@ impl Drop for Step {
             return;
         }
         self.close();
-        if self.indent.is_empty() {
-            self.progress.say(format!("{} {}", style("✗").for_stderr().red(), self.what));
-        }
+        self.progress.say(format!("{} {}", style("✗").for_stderr().red(), self.what));
     }
 }
 

@@ -11,10 +11,7 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use runvoy_api::infra::{TABLES, name};
 use tokio::time::sleep;
 
-use super::{
-    progress::{Progress, Step},
-    stack,
-};
+use super::{progress::Step, stack};
 use crate::{
     aws::{Aws, explain},
     error::{Error, Result, ResultExt as _},
@@ -137,7 +134,7 @@ pub async fn stop_tasks(aws: &Aws, cluster: &str, tasks: &[String]) -> Result<()
 }
 
 /// Deletes a stack.
-pub async fn stack(aws: &Aws, stack: &Stack, progress: &Progress) -> Result<()> {
+pub async fn stack(aws: &Aws, stack: &Stack, step: &Step) -> Result<()> {
     let (Some(name), Some(id)) = (stack.stack_name(), stack.stack_id()) else {
         return Err(Error::new("AWS named no stack"));
     };
@@ -145,7 +142,7 @@ pub async fn stack(aws: &Aws, stack: &Stack, progress: &Progress) -> Result<()> 
     let template = stack::template(aws, name).await.ok();
     let descriptions: BTreeMap<_, _> =
         template.and_then(|template| templates::descriptions(&template).ok()).unwrap_or_default();
-    stack::delete(aws, name, id, &descriptions, progress).await
+    stack::delete(aws, name, id, &descriptions, step).await
 }
 
 /// Deletes every revision of the families.
