@@ -7,5 +7,6 @@ mod execution;
 mod http;
 mod lock;
 mod repair;
+mod stacks;
 mod viewer;
 mod world;
