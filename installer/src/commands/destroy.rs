@@ -8,6 +8,7 @@ use crate::{
     aws::Aws,
     config::Config,
     deploy::{
+        failure,
         progress::{Progress, View},
         remove::{self, Inventory},
         until_interrupted,
@@ -60,7 +61,7 @@ pub async fn run(args: Args) -> Result<()> {
         confirm(&args.stack_name)?;
     }
     let resume = format!("runvoy destroy --stack-name {} --region {}", args.stack_name, aws.region);
-    until_interrupted(remove(&aws, &args, &inventory, &Progress::new(View::choose(false))), &resume).await?;
+    until_interrupted(remove(&aws, &args, &inventory, &Progress::new(View::choose(false))), &resume).await.inspect_err(failure::show)?;
     let left = Inventory::take(&aws, &args.stack_name).await?;
     forget_profile(&mut config, &args.stack_name, &left)?;
     show_kept(&aws, &left)

@@ -4,20 +4,25 @@ pub mod admin;
 pub mod answers;
 pub mod artifact;
 pub mod build;
-#[allow(dead_code, reason = "updates and what was learned are asked for by `init --update`")]
+pub mod changes;
+mod cost;
 pub mod estimate;
-mod failure;
+pub mod failure;
+pub mod install;
+pub mod interrupt;
 pub mod plan;
 pub mod preflight;
-#[allow(dead_code, unused_imports, reason = "JSON and prompts are asked for by `init`")]
 pub mod progress;
 pub mod questions;
+pub mod rates;
 pub mod release;
+pub mod remembered;
 pub mod remove;
 pub mod stack;
 pub mod status;
 pub mod upload;
 pub mod verify;
+pub mod viewer;
 mod watch;
 
 use std::future::Future;

@@ -78,6 +78,79 @@ pub fn descriptions(template: &str) -> Result<BTreeMap<String, String>> {
     Ok(described.collect())
 }
 
+/// What `init` knows of a resource.
+#[allow(dead_code)]
+pub struct ResourceInfo {
+    /// Its type, such as `AWS::DynamoDB::Table`.
+    pub kind: String,
+    /// What it is in the admin's words.
+    pub description: String,
+    /// What it belongs to.
+    pub group: Group,
+    /// Whether something would be lost with it that nobody can make again.
+    pub holds_data: bool,
+}
+
+/// What a resource belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Group {
+    /// How containers reach the internet.
+    Network,
+    /// Where commands run.
+    Commands,
+    /// Who may do what.
+    Permissions,
+    /// Tables and the commands' output.
+    History,
+    /// The function behind the public address.
+    Api,
+    /// What hears of containers that end.
+    Events,
+    /// Secrets.
+    Secrets,
+    /// The functions' code.
+    Code,
+    /// Alarms.
+    Alarms,
+    /// The log viewer.
+    Viewer,
+}
+
+impl std::fmt::Display for Group {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Network => "network",
+            Self::Commands => "commands",
+            Self::Permissions => "permissions",
+            Self::History => "execution history",
+            Self::Api => "the API",
+            Self::Events => "events",
+            Self::Secrets => "secrets",
+            Self::Code => "code",
+            Self::Alarms => "alarms",
+            Self::Viewer => "log viewer",
+        })
+    }
+}
+
+/// The resources of a template that say what they belong to, by logical id.
+pub fn resources(template: &str) -> Result<BTreeMap<String, ResourceInfo>> {
+    let template: Yaml = serde_yaml::from_str(template)?;
+    let resources = template.get("Resources").and_then(Yaml::as_mapping);
+    let known = resources.into_iter().flatten().filter_map(|(logical, resource)| {
+        let metadata = resource.get("Metadata")?.get("runvoy")?;
+        let info = ResourceInfo {
+            kind: resource.get("Type")?.as_str()?.to_owned(),
+            description: metadata.get("description")?.as_str()?.to_owned(),
+            group: serde_yaml::from_value(metadata.get("group")?.clone()).ok()?,
+            holds_data: metadata.get("data").and_then(Yaml::as_bool).unwrap_or_default(),
+        };
+        Some((logical.as_str()?.to_owned(), info))
+    });
+    Ok(known.collect())
+}
+
 /// The answers that a deployed template was rendered from; none if it is not one of ours.
 pub fn answers(template: &str) -> Option<Answers> {
     let template: Yaml = serde_yaml::from_str(template).ok()?;

@@ -38,8 +38,7 @@ fn a_second_init_changes_nothing() {
     assert!(!again.stdout.contains("sk_live_"), "{}", again.stdout);
     let calls = world.calls_since(mark).into_iter().filter(|call| call.caller == Caller::Client);
     let changes: Vec<_> = calls.map(|call| call.action).filter(|action| mutating(action)).collect();
-    // A change set that turns out to be empty is how CloudFormation is asked whether anything would change.
-    assert_eq!(changes, ["CreateChangeSet", "DeleteChangeSet", "CreateChangeSet", "DeleteChangeSet"]);
+    assert_eq!(changes, Vec::<String>::new());
 }
 
 #[test]

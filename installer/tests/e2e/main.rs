@@ -8,5 +8,6 @@ mod http;
 mod lock;
 mod repair;
 mod seeding;
+mod stacks;
 mod viewer;
 mod world;

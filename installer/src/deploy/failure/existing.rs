@@ -1,0 +1,77 @@
+//! What a failed operation left behind, and what of it costs money.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary};
+use serde::Serialize;
+
+use crate::{aws::Aws, ui};
+
+/// A resource that exists.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Existing {
+    /// What it is, in the admin's words.
+    pub what: String,
+    /// Its type.
+    pub kind: String,
+    /// AWS's name for it.
+    pub physical: String,
+    /// US dollars a month for its being there, if it costs anything.
+    pub monthly: Option<f64>,
+}
+
+/// What exists of the stack of this id; none if AWS does not say.
+pub async fn list(aws: &Aws, id: &str, descriptions: &BTreeMap<String, String>) -> Option<Vec<Existing>> {
+    let mut pages = aws.cloudformation().list_stack_resources().stack_name(id).into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(resource) = pages.next().await {
+        found.extend(existing(&resource.ok()?, descriptions));
+    }
+    Some(found)
+}
+
+fn existing(resource: &StackResourceSummary, descriptions: &BTreeMap<String, String>) -> Option<Existing> {
+    let physical = resource.physical_resource_id().filter(|id| !id.is_empty())?;
+    if resource.resource_status() == Some(&ResourceStatus::DeleteComplete) {
+        return None;
+    }
+    let (logical, kind) = (resource.logical_resource_id()?, resource.resource_type()?);
+    Some(Existing {
+        what: descriptions.get(logical).cloned().unwrap_or_else(|| logical.to_owned()),
+        kind: kind.to_owned(),
+        physical: physical.to_owned(),
+        monthly: resource_cost(kind),
+    })
+}
+
+/// US dollars a month at rest, by AWS's price list of us-east-1.
+fn resource_cost(kind: &str) -> Option<f64> {
+    const HOURS: f64 = 730.0;
+    match kind {
+        "AWS::EC2::NatGateway" => Some(0.045 * HOURS),
+        "AWS::EC2::VPCEndpoint" => Some(0.01 * HOURS),
+        "AWS::EC2::EIP" => Some(0.005 * HOURS),
+        "AWS::SecretsManager::Secret" => Some(0.40),
+        "AWS::KMS::Key" => Some(1.0),
+        "AWS::CloudWatch::Alarm" => Some(0.10),
+        _ => None,
+    }
+}
+
+/// In words.
+pub fn describe(exists: Option<&[Existing]>) -> String {
+    let Some(exists) = exists else { return "unknown: AWS did not say".into() };
+    let count = match exists.len() {
+        0 => return "nothing: what was made is gone again, and nothing costs money".into(),
+        1 => "1 resource".to_owned(),
+        count => format!("{count} resources"),
+    };
+    let costly: Vec<_> = exists.iter().filter_map(|one| Some((one, one.monthly?))).collect();
+    if costly.is_empty() {
+        return format!("{count}; none costs money while idle");
+    }
+    let total: f64 = costly.iter().map(|(_, monthly)| monthly).sum();
+    let each: Vec<_> =
+        costly.iter().map(|(one, monthly)| format!("{} (${monthly:.2})", ui::printable(&one.what))).collect();
+    format!("{count}; about ${total:.2} a month while idle: {}", each.join(", "))
+}
