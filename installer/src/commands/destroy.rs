@@ -10,7 +10,7 @@ use crate::{
     deploy::{
         progress::Progress,
         remove::{self, Inventory},
-        until_interrupted,
+        until_interrupted, viewer,
     },
     error::{Error, Result},
     ui,
@@ -113,6 +113,7 @@ async fn remove(aws: &Aws, args: &Args, inventory: &Inventory, progress: &Progre
     }
     if let Some(main) = &inventory.main {
         let step = progress.step("remove everything but the bucket");
+        viewer::withdraw(aws, &args.stack_name, &step).await?;
         remove::stack(aws, main, progress).await?;
         step.done("");
     }

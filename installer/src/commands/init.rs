@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use dialoguer::Confirm;
 use runvoy_api::{
-    infra::{API_KEYS, KeyRow, Sentinel, name, output, validate_stack_name},
+    infra::{API_KEYS, KeyRow, Sentinel, name, output},
     key::ApiKey,
 };
 
@@ -13,15 +13,16 @@ use crate::{
     config::Config,
     deploy::{
         admin::{self, Admin},
-        answers::Answers,
+        answers::{Answers, Viewer},
         artifact::Artifact,
         build::Source,
         plan,
         progress::Progress,
-        questions::{self, Flags},
+        questions::{self, Ask, Flags, NameFlags},
+        rates::Rates,
         stack::{self, Deployed, Wanted},
         status::Move,
-        until_interrupted, upload, verify,
+        until_interrupted, upload, verify, viewer,
     },
     error::{Error, Result},
     templates::{self, parameter},
@@ -42,12 +43,14 @@ pub struct Args {
     /// Don't ask: take flags and defaults
     #[arg(long, short)]
     yes: bool,
-    /// Name of the deployment, and of the profile that is saved for it
-    #[arg(long, value_name = "NAME", default_value = "runvoy", value_parser = stack_name)]
-    stack_name: String,
+    #[command(flatten)]
+    name: NameFlags,
     /// AWS region [default: the one of the AWS profile or `AWS_REGION`]
-    #[arg(long)]
+    #[arg(long, value_parser = questions::region)]
     region: Option<String>,
+    /// Ask every question again, with the deployment's present answers as defaults
+    #[arg(long, conflicts_with = "yes")]
+    ask: bool,
     #[command(flatten)]
     flags: Flags,
     /// Deploy this zip instead of building one from the checkout
@@ -66,25 +69,27 @@ pub async fn run(args: Args) -> Result<()> {
         return Err(Error::new("there is no terminal to ask questions on").hint(hint).exit(2));
     }
     let mut config = Config::load()?;
-    let aws = Aws::connect(args.region.as_deref()).await?;
+    let place = questions::place(args.name.name()?, args.region, questions::default_region().await, can_ask)?;
+    let aws = Aws::connect(Some(&place.region)).await?;
     let source = Source::find(args.artifact.as_deref()).await?;
-    let deployed = deployed_answers(&aws, &args.stack_name).await?;
+    let deployed = deployed_answers(&aws, &place.stack).await?;
     let exists = deployed.is_some();
-    let answers = questions::answer(args.flags, deployed, can_ask)?;
-    plan::show(&aws, &args.stack_name, &answers, exists);
+    let ask = match can_ask {
+        true if args.ask => Ask::Everything,
+        true => Ask::First,
+        false => Ask::Never,
+    };
+    let answers = questions::answer(args.flags, deployed, ask)?;
+    plan::show(&aws, &place.stack, &answers, &Rates::for_region(&aws.region), exists)?;
     if args.dry_run {
-        return ui::write(&templates::main(&args.stack_name, &answers)?);
+        return ui::write(&templates::main(&place.stack, &answers)?);
     }
     if can_ask && !Confirm::new().with_prompt("Go ahead?").default(true).interact()? {
         return Err(Error::new("nothing was changed").exit(5));
     }
-    let resume = format!("runvoy init --stack-name {} --region {}", args.stack_name, aws.region);
-    let deployment = Deployment { aws, stack: args.stack_name, answers, progress: Progress::new() };
+    let resume = format!("runvoy init --stack-name {} --region {}", place.stack, aws.region);
+    let deployment = Deployment { aws, stack: place.stack, answers, progress: Progress::new() };
     until_interrupted(deployment.deploy(source, &mut config), &resume).await
-}
-
-fn stack_name(text: &str) -> Result<String, String> {
-    validate_stack_name(text).map(|()| text.to_owned())
 }
 
 /// The choices of the deployment as it is, if there is more of it than a name.
@@ -113,7 +118,13 @@ impl Deployment {
     async fn deploy(&self, source: Source, config: &mut Config) -> Result<()> {
         let (bucket, artifact) = tokio::try_join!(self.bucket_stack(), self.build(source))?;
         self.upload(&bucket, &artifact).await?;
-        let main = self.main_stack(&bucket, &artifact).await?;
+        let viewer = self.viewer().await?;
+        let mut main = self.main_stack(&bucket, &artifact, viewer.clone()).await?;
+        // AWS has just made the viewer's address up: now log links can lead there.
+        let now = self.viewer().await?;
+        if now != viewer {
+            main = self.main_stack(&bucket, &artifact, now).await?;
+        }
         let endpoint = main.output(output::API_ENDPOINT)?;
         let admin = self.seed(endpoint, config).await?;
         self.verify(endpoint, &admin).await?;
@@ -150,18 +161,28 @@ impl Deployment {
         Ok(())
     }
 
-    async fn main_stack(&self, bucket: &str, artifact: &Artifact) -> Result<Deployed> {
+    async fn viewer(&self) -> Result<Option<String>> {
+        match self.answers.viewer {
+            Viewer::Cloudfront => viewer::publish(&self.aws, &self.stack).await,
+            Viewer::FunctionUrl => Ok(None),
+        }
+    }
+
+    async fn main_stack(&self, bucket: &str, artifact: &Artifact, viewer: Option<String>) -> Result<Deployed> {
         let step = self.progress.step("set up everything else");
+        if self.answers.viewer == Viewer::FunctionUrl {
+            viewer::withdraw(&self.aws, &self.stack, &step).await?;
+        }
         let template = templates::main(&self.stack, &self.answers)?;
+        let mut parameters =
+            vec![(parameter::ARTIFACT_BUCKET, bucket.to_owned()), (parameter::ARTIFACT_KEY, artifact.key())];
+        parameters.extend(viewer.map(|url| (parameter::VIEWER_URL, url)));
         let wanted = Wanted {
             name: self.stack.clone(),
             deployment: &self.stack,
             template: &template,
             template_url: Some(upload::template(&self.aws, bucket, &template).await?),
-            parameters: vec![
-                (parameter::ARTIFACT_BUCKET, bucket.to_owned()),
-                (parameter::ARTIFACT_KEY, artifact.key()),
-            ],
+            parameters,
         };
         let deployed = stack::deploy(&self.aws, &wanted, &self.progress).await?;
         step.done(deployed.note());

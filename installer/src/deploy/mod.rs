@@ -4,15 +4,21 @@ pub mod admin;
 pub mod answers;
 pub mod artifact;
 pub mod build;
+#[allow(dead_code, reason = "`init --json` and the failure card call the rest")]
+mod cost;
 mod failure;
+#[allow(dead_code, reason = "`init --json` and the failure card call the rest")]
 pub mod plan;
 pub mod progress;
 pub mod questions;
+#[allow(dead_code, reason = "`init --json` and the failure card call the rest")]
+pub mod rates;
 pub mod remove;
 pub mod stack;
 pub mod status;
 pub mod upload;
 pub mod verify;
+pub mod viewer;
 mod watch;
 
 use std::future::Future;

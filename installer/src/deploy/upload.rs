@@ -9,6 +9,7 @@ use super::artifact::Artifact;
 use crate::{
     aws::{Aws, explain},
     error::{Result, ResultExt as _},
+    templates::viewer,
 };
 
 /// Uploads the artifact; whether that was necessary.
@@ -24,6 +25,12 @@ pub async fn template(aws: &Aws, bucket: &str, template: &str) -> Result<String>
     Ok(format!("https://s3.{}.{}/{bucket}/{key}", aws.region, aws.dns_suffix()))
 }
 
+/// Uploads the log viewer's page into its own bucket.
+pub async fn viewer(aws: &Aws, bucket: &str) -> Result<bool> {
+    let sha256: [u8; 32] = Sha256::digest(viewer::PAGE.as_bytes()).into();
+    put(aws, bucket, &viewer::key(), viewer::PAGE.as_bytes(), &sha256).await
+}
+
 async fn put(aws: &Aws, bucket: &str, key: &str, bytes: &[u8], sha256: &[u8; 32]) -> Result<bool> {
     let s3 = aws.s3();
     match s3.head_object().bucket(bucket).key(key).send().await {
@@ -31,9 +38,12 @@ async fn put(aws: &Aws, bucket: &str, key: &str, bytes: &[u8], sha256: &[u8; 32]
         Err(error) if error.as_service_error().is_some_and(|error| error.is_not_found()) => {}
         Err(error) => return Err(explain(error)).context(format!("can't look into the bucket `{bucket}`")),
     }
+    // Browsers go by the type.
+    let kind = if key.ends_with(".html") { "text/html; charset=utf-8" } else { "application/octet-stream" };
     // S3 refuses what does not have this checksum.
     let body = ByteStream::from(bytes.to_vec());
-    let request = s3.put_object().bucket(bucket).key(key).checksum_sha256(STANDARD.encode(sha256)).body(body);
+    let request =
+        s3.put_object().bucket(bucket).key(key).content_type(kind).checksum_sha256(STANDARD.encode(sha256)).body(body);
     request.send().await.map_err(explain).context(format!("can't upload `{key}` to the bucket `{bucket}`"))?;
     Ok(true)
 }
