@@ -57,9 +57,10 @@ impl Cost {
     /// As JSON, with the sums.
     pub fn json(&self, rates: &Rates) -> Value {
         let lines = |lines: &[Line]| {
-            let each = lines.iter().map(
-                |Line { what, usd, estimated }| json!({ "what": what, "usd": round(*usd), "estimated": *estimated || rates.estimated }),
-            );
+            let each = lines.iter().map(|line| {
+                let estimated = line.estimated || rates.estimated;
+                json!({ "what": line.what, "usd": round(line.usd), "estimated": estimated })
+            });
             json!({ "usd": round(sum(lines)), "lines": each.collect::<Vec<_>>() })
         };
         json!({

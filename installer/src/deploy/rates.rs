@@ -80,8 +80,8 @@ impl Rates {
         Self { region: TABLE.0.to_owned(), date: TABLE.1.to_owned(), estimated: region != TABLE.0, prices }
     }
 
-    /// The region's own prices by the Price List, asked with `ask` (the body of a `GetProducts` in, its reply out), or the
-    /// table where that has no answer in time.
+    /// The region's own prices by the Price List, asked with `ask` (the body of a `GetProducts` in, its reply out), or
+    /// the table where that has no answer in time.
     pub async fn load<E>(region: &str, ask: impl AsyncFn(Value) -> Result<Value, E>) -> Self {
         let table = Self::for_region(region);
         if !table.estimated {

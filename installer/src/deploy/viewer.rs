@@ -9,7 +9,7 @@ use crate::{aws::Aws, error::Result, templates::viewer::output};
 /// no such bucket.
 ///
 /// AWS makes the address up, so the first deployment of the stack can't know it: whoever deploys one calls this before
-/// and after, and deploys once more with the address ([`crate::templates::parameter::VIEWER_URL`]) if it is another one.
+/// and after, and deploys once more with the address ([`crate::templates::parameter::VIEWER_URL`]) if it has changed.
 pub async fn publish(aws: &Aws, deployment: &str) -> Result<Option<String>> {
     let Some(stack) = stack::find(aws, deployment).await? else { return Ok(None) };
     let (Some(bucket), Some(url)) = (of(&stack, output::BUCKET), of(&stack, output::URL)) else { return Ok(None) };

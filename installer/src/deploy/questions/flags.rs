@@ -12,12 +12,7 @@ const RETENTIONS: [u32; 22] =
 #[derive(clap::Args, Default)]
 pub struct Flags {
     /// How containers reach the internet [default: public]
-    ///
-    /// public: by addresses of their own, nothing comes in; costs nothing while idle.
-    /// nat: from private subnets through one NAT gateway; about $37 a month.
-    /// private: not at all, only ECR, S3, DynamoDB, CloudWatch Logs and Secrets Manager; about $58 a month.
-    /// existing: as the network of `--vpc-id` does.
-    #[arg(long, value_name = "KIND", verbatim_doc_comment)]
+    #[arg(long, value_name = "KIND")]
     pub(super) network: Option<Network>,
     /// The network to use, with `--network existing`
     #[arg(long, value_name = "VPC", value_parser = vpc)]
@@ -46,7 +41,7 @@ pub struct Flags {
     /// Image of executions that name none; with `--network private`, one of the account's own ECR
     #[arg(long, value_parser = image_reference)]
     pub(super) image: Option<String>,
-    /// Who is told of failing functions, lost events and a sweep that stands still: about $0.40 a month; `none` for nobody
+    /// Who is told of failing functions and lost events: about $0.40 a month; `none` for nobody
     #[arg(long, value_name = "EMAIL", value_parser = alarm_email)]
     pub(super) alarm_email: Option<AlarmEmail>,
     /// Where log links lead: to the API, or to CloudFront, which takes some minutes to set up [default: function-url]

@@ -36,8 +36,8 @@ pub enum Ask {
     Everything,
 }
 
-/// The choices: `deployed` are those of the deployment as it is. Exit code 2 for choices that contradict each other, 5 for
-/// a change that a deployment can't make without harm to what runs.
+/// The choices: `deployed` are those of the deployment as it is. Exit code 2 for choices that contradict each other, 5
+/// for a change that a deployment can't make without harm to what runs.
 pub fn answer(flags: Flags, deployed: Option<Answers>, ask: Ask) -> Result<Answers> {
     let ask = ask == Ask::Everything || ask == Ask::First && deployed.is_none();
     let mut answers = deployed.clone().unwrap_or_else(defaults);
@@ -155,8 +155,8 @@ fn keeps_running(before: &Answers, after: &Answers) -> Result<()> {
         return Ok(());
     }
     let problem = "a deployment can't move to another network while commands may be running in its own";
-    let hint = "set up a second one with another `--stack-name`, or `runvoy destroy` this one and run `runvoy init` again: \
-                users, history and output are kept and taken up";
+    let hint = "set up a second one with another `--stack-name`, or `runvoy destroy` this one and run `runvoy init` \
+                again: users, history and output are kept and taken up";
     Err(Error::new(problem).hint(hint).exit(REFUSED))
 }
 

@@ -1,6 +1,9 @@
 //! Which deployment is meant: its name and its region.
 
-use aws_config::meta::region::RegionProviderChain;
+use aws_config::{
+    environment::EnvironmentVariableRegionProvider, meta::region::RegionProviderChain,
+    profile::ProfileFileRegionProvider,
+};
 use dialoguer::{Input, Select};
 use runvoy_api::infra::validate_stack_name;
 
@@ -83,7 +86,8 @@ pub fn place(
 
 /// The region of the environment or the AWS profile, if one is set.
 pub async fn default_region() -> Option<String> {
-    RegionProviderChain::default_provider().region().await.map(|region| region.to_string())
+    let chain = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new());
+    chain.or_else(ProfileFileRegionProvider::new()).region().await.map(|region| region.to_string())
 }
 
 /// Refuses what is no region's name, before it becomes part of an address.

@@ -181,8 +181,8 @@ fn key(partition: &str, sort: Option<&str>) -> Vec<Value> {
     [json!({ "name": partition, "kind": "HASH" })].into_iter().chain(sort).collect()
 }
 
-/// A grant's text with ARNs instead of references to what has a known name: a reference would make the role wait for the
-/// table, and the function for the role.
+/// A grant's text with ARNs instead of references to what has a known name: a reference would make the role wait for
+/// the table, and the function for the role.
 pub(super) fn without_waiting(stack: &str, text: &str) -> String {
     let known = [
         ("${Cluster.Arn}", cluster_arn(stack)),

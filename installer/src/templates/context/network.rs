@@ -79,7 +79,8 @@ pub(super) fn subnet_ids(network: &Value) -> String {
     own.chain(texts("subnet_ids").map(str::to_owned)).collect::<Vec<_>>().join(",")
 }
 
-/// The ways to AWS of a network without any other: pull images, write logs, read secrets. Those by route table cost nothing.
+/// The ways to AWS of a network without any other: pull images, write logs, read secrets. Those by route table cost
+/// nothing.
 fn endpoints() -> Vec<Value> {
     let all = [
         ("EcrApiEndpoint", "ecr.api", "way to the image registry", false),
@@ -89,6 +90,6 @@ fn endpoints() -> Vec<Value> {
         ("S3Endpoint", "s3", "way to S3, where images' layers are", true),
         ("DynamoDbEndpoint", "dynamodb", "way to DynamoDB", true),
     ];
-    let endpoint = |(logical, service, description, gateway)| json!({ "logical": logical, "service": service, "description": description, "gateway": gateway });
+    let endpoint = |(logical, service, what, gateway)| json!({ "logical": logical, "service": service, "description": what, "gateway": gateway });
     all.into_iter().map(endpoint).collect()
 }
