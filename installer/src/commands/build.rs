@@ -35,7 +35,7 @@ pub async fn run(args: Args) -> Result<()> {
     let source = Source::find(None).await?;
     let progress = Progress::new(View::choose(false));
     let step = progress.step("build", format!("build the orchestrator ({})", args.architecture.lambda()));
-    let artifact = until_interrupted(source.artifact(args.architecture, &step), "runvoy build").await?;
+    let artifact = Interrupts::catch()?.before(source.artifact(args.architecture, &step)).await?;
     let path = args.output.display();
     fs::write(&args.output, &artifact.bytes).context(format!("can't write `{path}`"))?;
     step.done(&format!("{} KB", artifact.bytes.len().div_ceil(1024)));

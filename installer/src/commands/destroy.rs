@@ -9,9 +9,10 @@ use crate::{
     config::Config,
     deploy::{
         failure,
+        interrupt::{Interruptible, Interrupts},
         progress::{Progress, View},
         remove::{self, Inventory},
-        until_interrupted,
+        viewer,
     },
     error::{Error, Result},
     ui,
@@ -61,7 +62,16 @@ pub async fn run(args: Args) -> Result<()> {
         confirm(&args.stack_name)?;
     }
     let resume = format!("runvoy destroy --stack-name {} --region {}", args.stack_name, aws.region);
-    until_interrupted(remove(&aws, &args, &inventory, &Progress::new(View::choose(false))), &resume).await.inspect_err(failure::show)?;
+    let progress = Progress::new(View::choose(false));
+    let what = Interruptible {
+        aws: &aws,
+        stack: &args.stack_name,
+        resume: &resume,
+        can_ask: ui::can_ask(),
+        progress: &progress,
+    };
+    let removed = Interrupts::catch()?.during(&what, remove(&aws, &args, &inventory, &progress)).await;
+    removed.inspect_err(failure::show)?;
     let left = Inventory::take(&aws, &args.stack_name).await?;
     forget_profile(&mut config, &args.stack_name, &left)?;
     show_kept(&aws, &left)
@@ -114,6 +124,7 @@ async fn remove(aws: &Aws, args: &Args, inventory: &Inventory, progress: &Progre
     }
     if let Some(main) = &inventory.main {
         let step = progress.step("main-stack", "remove everything but the bucket");
+        viewer::withdraw(aws, &args.stack_name, &step).await?;
         remove::stack(aws, main, &step).await?;
         step.done("");
     }

@@ -20,6 +20,9 @@ pub struct Answers {
     pub architecture: Architecture,
     /// What commands may do in the account.
     pub task_permissions: TaskPermissions,
+    /// ARNs of the policies that say it, with [`TaskPermissions::Policies`].
+    #[serde(default)]
+    pub task_policy_arns: Vec<String>,
     /// Whether executions take spare capacity unless they say otherwise.
     pub spot: bool,
     /// How long the commands' output is kept.
@@ -28,14 +31,50 @@ pub struct Answers {
     pub image: String,
     /// Whose the first key is.
     pub admin_email: String,
+    /// The two availability zones of an own network, by name; empty: the first two of the region. They are chosen once:
+    /// other zones would be other subnets.
+    #[serde(default)]
+    pub zones: Vec<String>,
+    /// The network that was there before, with [`Network::Existing`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc_id: Option<String>,
+    /// Its subnets for containers.
+    #[serde(default)]
+    pub subnet_ids: Vec<String>,
+    /// Whether containers get public addresses there.
+    #[serde(default)]
+    pub public_ip: bool,
+    /// Who is told of trouble.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm_email: Option<String>,
+    /// Where log links lead.
+    #[serde(default)]
+    pub viewer: Viewer,
 }
 
 /// How containers reach the internet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Network {
-    /// By public addresses of their own; nothing comes in.
+    /// By public addresses of their own; nothing comes in, and nothing is paid while idle.
     Public,
+    /// Through one NAT gateway, with the same address for all; about $37 a month.
+    Nat,
+    /// Not at all, only ECR, S3, DynamoDB, CloudWatch Logs and Secrets Manager; about $58 a month.
+    Private,
+    /// As the network of `--vpc-id` does, whatever that costs.
+    Existing,
+}
+
+/// Where log links lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Viewer {
+    /// To the API itself.
+    #[default]
+    FunctionUrl,
+    /// To an address of its own.
+    Cloudfront,
 }
 
 /// CPU of functions and containers.
@@ -62,6 +101,50 @@ pub enum TaskPermissions {
     PowerUser,
     /// Change everything.
     Administrator,
+    /// What the policies of `--task-policy-arn` allow.
+    Policies,
+}
+
+impl Answers {
+    /// The policies of commands, as `Fn::Sub` texts.
+    pub fn task_policies(&self) -> Vec<String> {
+        match self.task_permissions {
+            TaskPermissions::Policies => self.task_policy_arns.clone(),
+            known => known.managed_policies(),
+        }
+    }
+
+    /// What commands may do, in the admin's words.
+    pub fn describe_permissions(&self) -> String {
+        match self.task_permissions {
+            TaskPermissions::Policies => format!("do what {} allow", self.task_policy_arns.join(", ")),
+            known => known.describe().to_owned(),
+        }
+    }
+
+    /// Whether containers get public addresses.
+    pub fn public_addresses(&self) -> bool {
+        match self.network {
+            Network::Public => true,
+            Network::Existing => self.public_ip,
+            Network::Nat | Network::Private => false,
+        }
+    }
+}
+
+impl Network {
+    /// All of them, the default first.
+    pub const ALL: [Self; 4] = [Self::Public, Self::Nat, Self::Private, Self::Existing];
+
+    /// In the admin's words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Public => "of its own: containers have public addresses, and nothing comes in",
+            Self::Nat => "of its own: private subnets, and one NAT gateway as the only way out",
+            Self::Private => "of its own without internet: only ECR, S3, DynamoDB, CloudWatch Logs and Secrets Manager",
+            Self::Existing => "yours",
+        }
+    }
 }
 
 impl Architecture {
@@ -84,13 +167,13 @@ impl Architecture {
 
 impl TaskPermissions {
     /// All of them, the fewest first.
-    pub const ALL: [Self; 4] = [Self::None, Self::ReadOnly, Self::PowerUser, Self::Administrator];
+    pub const ALL: [Self; 5] = [Self::None, Self::ReadOnly, Self::PowerUser, Self::Administrator, Self::Policies];
 
     /// AWS's policies that grant it, as `Fn::Sub` texts.
-    pub fn managed_policies(self) -> Vec<String> {
+    fn managed_policies(self) -> Vec<String> {
         let policy = |name| format!("arn:${{AWS::Partition}}:iam::aws:policy/{name}");
         match self {
-            Self::None => vec![],
+            Self::None | Self::Policies => vec![],
             Self::ReadOnly => vec![policy("ReadOnlyAccess")],
             Self::PowerUser => vec![policy("PowerUserAccess")],
             Self::Administrator => vec![policy("AdministratorAccess")],
@@ -100,10 +183,38 @@ impl TaskPermissions {
     /// In the admin's words.
     pub fn describe(self) -> &'static str {
         match self {
-            Self::None => "nothing in this AWS account",
+            Self::None => "do nothing in this AWS account",
             Self::ReadOnly => "read everything in this AWS account",
             Self::PowerUser => "change everything in this AWS account but users and permissions",
             Self::Administrator => "change everything in this AWS account",
+            Self::Policies => "do what policies of yours allow",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::templates;
+
+    /// What the first release wrote, and what a later one may.
+    const FIRST: &str = r#"{"version":"0.1.0","network":"public","architecture":"arm64","task_permissions":"read-only",
+        "spot":false,"log_retention_days":7,"image":"alpine","admin_email":"a@example.com""#;
+
+    #[test]
+    fn a_deployment_of_the_first_release_is_read() {
+        let read = |more: &str| templates::answers(&format!("Metadata: {{ runvoy: {FIRST}{more}}} }}")).unwrap();
+        let answers = read("");
+        assert_eq!((answers.network, answers.viewer), (Network::Public, Viewer::FunctionUrl));
+        assert_eq!((answers.alarm_email.as_deref(), answers.zones.len(), answers.public_addresses()), (None, 0, true));
+        assert_eq!(read(r#","invented_later":{"x":[1]}"#), answers);
+    }
+
+    #[test]
+    fn who_gets_a_public_address_follows_from_the_network() {
+        let first: Answers = serde_json::from_str(&format!("{FIRST}}}")).unwrap();
+        let public = |network, public_ip| Answers { network, public_ip, ..first.clone() }.public_addresses();
+        assert_eq!(Network::ALL.map(|network| public(network, false)), [true, false, false, false]);
+        assert_eq!(Network::ALL.map(|network| public(network, true)), [true, false, false, true]);
     }
 }

@@ -24,17 +24,3 @@ pub mod upload;
 pub mod verify;
 pub mod viewer;
 mod watch;
-
-use std::future::Future;
-
-use crate::error::{Error, Result};
-
-/// Runs `work` until Ctrl-C, which deletes nothing: what AWS is doing it goes on with, and `resume` finds it there.
-pub async fn until_interrupted<T>(work: impl Future<Output = Result<T>>, resume: &str) -> Result<T> {
-    tokio::select! {
-        result = work => result,
-        _ = tokio::signal::ctrl_c() => Err(Error::new("interrupted: what AWS has begun goes on without us")
-            .hint(format!("`{resume}` goes on from there"))
-            .exit(130)),
-    }
-}

@@ -1,49 +1,271 @@
 //! What `init` is about to do, in the admin's words.
 
-use console::style;
-use runvoy_api::infra::{TABLES, name};
+use std::collections::BTreeMap;
 
-use super::answers::{Answers, Architecture};
-use crate::{aws::Aws, ui};
+use console::{Term, style};
+use runvoy_api::infra::{TABLES, name};
+use serde_json::{Value, json};
+
+use super::{
+    answers::{Answers, Network, TaskPermissions},
+    cost::{self, ASSUMED, Cost},
+    rates::Rates,
+};
+use crate::{
+    aws::Aws,
+    error::Result,
+    templates::{self, Group, ResourceInfo},
+    ui,
+};
+
+/// Columns of a label and a count.
+const LABEL: usize = 18;
+const COUNT: usize = 2;
 
 /// Shows the plan on stderr.
-pub fn show(aws: &Aws, stack: &str, answers: &Answers, exists: bool) {
-    let verb = if exists { "Update" } else { "Set up" };
-    let Aws { account, region, identity, .. } = aws;
-    let title = format!("{verb} runvoy `{stack}` in account {account}, region {region}, as {identity}");
-    ui::note(style(title).for_stderr().bold());
-    let tables = TABLES.map(|table| table.description).join(", ");
-    let capacity = if answers.spot { "on spare capacity (Spot)" } else { "on demand" };
-    let rows = [
-        ("network", "of its own: two public subnets, nothing comes in".to_owned()),
-        ("containers", format!("Fargate {}, {capacity}, image {}", answers.architecture.ecs(), answers.image)),
-        ("commands may", answers.task_permissions.describe().to_owned()),
-        (
-            "functions",
-            format!("two, {}, one of them behind a public address that asks for a key", answers.architecture.lambda()),
-        ),
-        ("tables", format!("{tables}; kept if the deployment is destroyed")),
-        ("output", format!("kept for {} days", answers.log_retention_days)),
-        ("bucket", name::bucket(stack, account, region)),
-        ("first admin", answers.admin_email.clone()),
-        ("cost", cost(answers)),
-    ];
-    for (what, text) in rows {
-        ui::note(format_args!("  {} {text}", style(format!("{what:<13}")).for_stderr().dim()));
+pub fn show(aws: &Aws, stack: &str, answers: &Answers, rates: &Rates, exists: bool) -> Result<()> {
+    let plan = Plan::of(place(aws), stack, answers, rates, exists)?;
+    let width = Term::stderr().size_checked().map_or(100, |(_, columns)| usize::from(columns).clamp(60, 100));
+    ui::note(plan.text(width));
+    Ok(())
+}
+
+/// The same as JSON, with each resource.
+pub fn json(aws: &Aws, stack: &str, answers: &Answers, rates: &Rates, exists: bool) -> Result<Value> {
+    Ok(Plan::of(place(aws), stack, answers, rates, exists)?.json())
+}
+
+/// Where and by whom.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    account: &'a str,
+    region: &'a str,
+    identity: &'a str,
+}
+
+fn place(aws: &Aws) -> Place<'_> {
+    Place { account: &aws.account, region: &aws.region, identity: &aws.identity }
+}
+
+struct Plan<'a> {
+    place: Place<'a>,
+    stack: &'a str,
+    answers: &'a Answers,
+    rates: &'a Rates,
+    exists: bool,
+    cost: Cost,
+    groups: BTreeMap<Group, Vec<(String, ResourceInfo)>>,
+}
+
+/// One entry: what it is about, of how many resources, and whether it is shown in red.
+struct Row {
+    label: String,
+    count: Option<usize>,
+    text: String,
+    alert: bool,
+}
+
+impl<'a> Plan<'a> {
+    fn of(place: Place<'a>, stack: &'a str, answers: &'a Answers, rates: &'a Rates, exists: bool) -> Result<Self> {
+        let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for template in [templates::bucket(stack)?, templates::main(stack, answers)?] {
+            for (logical, info) in templates::resources(&template)? {
+                groups.entry(info.group).or_default().push((logical, info));
+            }
+        }
+        Ok(Self { place, stack, answers, rates, exists, cost: Cost::of(answers, rates), groups })
+    }
+
+    /// Wrapped to `width` columns.
+    fn text(&self, width: usize) -> String {
+        let verb = if self.exists { "Update" } else { "Set up" };
+        let Place { account, region, identity } = self.place;
+        let title = format!("{verb} runvoy `{}` in account {account}, region {region}, as {identity}", self.stack);
+        let title = wrap(&title, width).into_iter().map(|line| style(line).for_stderr().bold().to_string());
+        let rows = self.resource_rows().into_iter().chain(self.other_rows());
+        let rows = rows.flat_map(|row| row.lines(width));
+        title.chain([String::new()]).chain(rows).collect::<Vec<_>>().join("\n")
+    }
+
+    fn resource_rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for (group, resources) in &self.groups {
+            let text = self.describe(*group, resources);
+            rows.push(Row { label: group.to_string(), count: Some(resources.len()), text, alert: false });
+            if *group == Group::Permissions {
+                let text = format!("commands may {}", self.answers.describe_permissions());
+                let alert = self.answers.task_permissions == TaskPermissions::Administrator;
+                rows.push(Row { label: String::new(), count: None, text, alert });
+            }
+        }
+        rows
+    }
+
+    fn describe(&self, group: Group, resources: &[(String, ResourceInfo)]) -> String {
+        let Self { stack, answers, place, .. } = self;
+        match group {
+            Group::Network => network(answers),
+            Group::Commands => {
+                let capacity = if answers.spot { "spare capacity (Spot)" } else { "on demand" };
+                format!("on Fargate, {}, {capacity}; image {}", answers.architecture.lambda(), answers.image)
+            }
+            Group::Permissions => format!("roles: {}", roles(resources).join(", ")),
+            Group::History => {
+                let tables = TABLES.map(|table| table.description).join(", ");
+                let days = answers.log_retention_days;
+                format!("{tables}, and the output of {days} days; kept if the deployment is destroyed")
+            }
+            Group::Api => "a function behind a public address that asks for a key".to_owned(),
+            Group::Events => "a function that follows containers and repairs what was missed".to_owned(),
+            Group::Secrets => "what log links are signed with".to_owned(),
+            Group::Code => format!("bucket {}", name::bucket(stack, place.account, place.region)),
+            Group::Alarms => format!("mails to {}", answers.alarm_email.as_deref().unwrap_or("nobody")),
+            Group::Viewer => "CloudFront and a bucket for the page that log links lead to".to_owned(),
+        }
+    }
+
+    fn other_rows(&self) -> Vec<Row> {
+        let row = |label: &str, text: String| Row { label: label.to_owned(), count: None, text, alert: false };
+        let Rates { region, date, estimated, .. } = self.rates;
+        let here = self.place.region;
+        let note = match (estimated, region == here) {
+            (false, _) => String::new(),
+            (true, true) => ", some of us-east-1".to_owned(),
+            (true, false) => format!("; {here} may cost a little more or less"),
+        };
+        vec![
+            row("first admin", self.answers.admin_email.clone()),
+            row("a month idle", cost::describe(&self.cost.at_rest)),
+            row("100 executions", format!("{}, of {ASSUMED}", cost::describe(&self.cost.per_hundred))),
+            row("prices", format!("of {region}, {date}{note}")),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        let groups = self.groups.iter().map(|(group, resources)| {
+            let each = resources.iter().map(|(logical, info)| {
+                let ResourceInfo { kind, description, holds_data, .. } = info;
+                json!({ "logical": logical, "kind": kind, "description": description, "holds_data": holds_data })
+            });
+            let text = self.describe(*group, resources);
+            json!({ "group": group, "description": text, "resources": each.collect::<Vec<_>>() })
+        });
+        let Place { account, region, identity } = self.place;
+        json!({
+            "stack": self.stack,
+            "account": account,
+            "region": region,
+            "identity": identity,
+            "exists": self.exists,
+            "answers": self.answers,
+            "groups": groups.collect::<Vec<_>>(),
+            "commands_may": self.answers.describe_permissions(),
+            "cost": self.cost.json(self.rates),
+        })
     }
 }
 
-/// Prices of us-east-1, on demand: what stands idle is one secret; vCPU and GB by the hour.
-fn cost(answers: &Answers) -> String {
-    const SECRET_A_MONTH: f64 = 0.40;
-    let (cpu, gigabyte) = match answers.architecture {
-        Architecture::Arm64 => (0.03238, 0.00356),
-        Architecture::X86_64 => (0.04048, 0.004445),
+impl Row {
+    fn lines(&self, width: usize) -> Vec<String> {
+        let indent = 2 + LABEL + COUNT + 2;
+        let lines = wrap(&self.text, width.saturating_sub(indent));
+        let count = self.count.map(|count| count.to_string()).unwrap_or_default();
+        let line = |(i, text): (usize, String)| {
+            let (label, count) = if i == 0 { (self.label.as_str(), count.as_str()) } else { ("", "") };
+            let label = style(format!("{label:<LABEL$}")).for_stderr().dim();
+            let text = style(text).for_stderr();
+            let text = if self.alert { text.red().bold() } else { text };
+            format!("  {label}{count:>COUNT$}  {text}").trim_end().to_owned()
+        };
+        lines.into_iter().enumerate().map(line).collect()
+    }
+}
+
+fn network(answers: &Answers) -> String {
+    let described = answers.network.describe();
+    match (answers.network, answers.vpc_id.as_deref()) {
+        (Network::Existing, Some(vpc)) => {
+            let addresses = if answers.public_ip { "public" } else { "no public" };
+            let subnets = answers.subnet_ids.join(", ");
+            format!("{described}: {vpc}, subnets {subnets}; containers get {addresses} addresses")
+        }
+        _ => described.to_owned(),
+    }
+}
+
+/// What each role is for. They are all described as `permissions …`.
+fn roles(resources: &[(String, ResourceInfo)]) -> Vec<&str> {
+    let roles = resources.iter().filter(|(_, info)| info.kind == "AWS::IAM::Role");
+    roles.map(|(_, info)| info.description.trim_start_matches("permissions ")).collect()
+}
+
+/// Lines of at most `width` columns. Longer words, such as ARNs, are cut.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let words = text.split(' ').flat_map(|word| {
+        let letters: Vec<_> = word.chars().collect();
+        letters.chunks(width.max(1)).map(String::from_iter).collect::<Vec<_>>()
+    });
+    let mut lines = vec![String::new()];
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(&word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::templates::samples;
+
+    const PLACE: Place = Place {
+        account: "123456789012",
+        region: "eu-west-1",
+        identity: "arn:aws:sts::123456789012:assumed-role/admins/alice@example.com",
     };
-    let ten_minutes = (cpu + 2.0 * gigabyte) / 6.0;
-    let run = ui::dollars(ten_minutes);
-    let at_most = if answers.spot { "at most " } else { "" };
-    format!(
-        "about ${SECRET_A_MONTH:.2} a month while idle; {at_most}{run} for ten minutes of 1 vCPU and 2 GB (prices of us-east-1)"
-    )
+
+    fn text(answers: &Answers, width: usize) -> String {
+        let rates = Rates::for_region(PLACE.region);
+        let text = Plan::of(PLACE, "runvoy", answers, &rates, false).unwrap().text(width);
+        console::strip_ansi_codes(&text).into_owned()
+    }
+
+    #[test]
+    fn the_plans_look_like_this() {
+        let plans = samples::variants().map(|(name, answers)| {
+            let text = text(&answers, 100);
+            assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+            format!("--- {name}\n{text}\n")
+        });
+        samples::check("plan.txt", &plans.join("\n"));
+    }
+
+    #[test]
+    fn narrow_terminals_get_more_lines() {
+        for (_, answers) in samples::variants() {
+            let text = text(&answers, 80);
+            assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        }
+    }
+
+    #[test]
+    fn json_has_every_resource_and_the_sums() {
+        let answers = samples::answers();
+        let rates = Rates::for_region(PLACE.region);
+        let json = Plan::of(PLACE, "runvoy", &answers, &rates, true).unwrap().json();
+        let resources = |group: &Value| group["resources"].as_array().unwrap().len();
+        let counted: usize = json["groups"].as_array().unwrap().iter().map(resources).sum();
+        let main = templates::resources(&templates::main("runvoy", &answers).unwrap()).unwrap();
+        assert_eq!(counted, main.len() + 2);
+        let history = json["groups"].as_array().unwrap().iter().find(|group| group["group"] == "history").unwrap();
+        assert!(history["resources"].as_array().unwrap().iter().all(|resource| resource["holds_data"] == true));
+        assert_eq!(json["cost"]["month_at_rest"]["usd"], 0.4);
+        assert_eq!(json["cost"]["rates"]["estimated"], true);
+    }
 }

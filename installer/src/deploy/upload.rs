@@ -9,6 +9,7 @@ use super::artifact::Artifact;
 use crate::{
     aws::{Aws, explain},
     error::{Result, ResultExt as _},
+    templates::viewer,
 };
 
 /// Uploads the artifact; whether that was necessary.
@@ -47,13 +48,22 @@ pub(super) async fn exists(aws: &Aws, bucket: &str, key: &str) -> Result<bool> {
     }
 }
 
+/// Uploads the log viewer's page into its own bucket.
+pub async fn viewer(aws: &Aws, bucket: &str) -> Result<bool> {
+    let page = viewer::PAGE.as_bytes();
+    put(aws, bucket, &viewer::key(), page, &sha256(page)).await
+}
+
 async fn put(aws: &Aws, bucket: &str, key: &str, bytes: &[u8], sha256: &[u8; 32]) -> Result<bool> {
     if exists(aws, bucket, key).await? {
         return Ok(false);
     }
+    // Browsers go by the type.
+    let kind = if key.ends_with(".html") { "text/html; charset=utf-8" } else { "application/octet-stream" };
     // S3 refuses what does not have this checksum. Sent twice, after a lost reply, it is the same object.
     let body = ByteStream::from(bytes.to_vec());
-    let request = aws.s3().put_object().bucket(bucket).key(key).checksum_sha256(STANDARD.encode(sha256)).body(body);
+    let request = aws.s3().put_object().bucket(bucket).key(key).content_type(kind);
+    let request = request.checksum_sha256(STANDARD.encode(sha256)).body(body);
     request.send().await.map_err(explain).context(format!("can't upload `{key}` to the bucket `{bucket}`"))?;
     Ok(true)
 }

@@ -1,6 +1,8 @@
 //! The CloudFormation templates: rendered from the contract's data, and read back.
 
 mod context;
+mod resources;
+pub mod viewer;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +16,7 @@ use crate::{
 };
 
 pub use context::parameter;
+pub use resources::{Group, ResourceInfo, resources};
 
 macro_rules! template {
     ($name:literal) => {
@@ -23,8 +26,11 @@ macro_rules! template {
 
 const BUCKET: (&str, &str) = template!("bucket");
 const MAIN: (&str, &str) = template!("main");
-const PARTIALS: [(&str, &str); 9] = [
+const PARTIALS: [(&str, &str); 14] = [
     template!("partials/network"),
+    template!("partials/firewall"),
+    template!("partials/nat"),
+    template!("partials/endpoints"),
     template!("partials/cluster"),
     template!("partials/task-roles"),
     template!("partials/tables"),
@@ -33,6 +39,8 @@ const PARTIALS: [(&str, &str); 9] = [
     template!("partials/functions"),
     template!("partials/function-url"),
     template!("partials/events"),
+    template!("partials/alarms"),
+    template!("partials/viewer"),
 ];
 
 /// The bucket stack's template.
@@ -157,5 +165,7 @@ pub fn answers(template: &str) -> Option<Answers> {
     serde_yaml::from_value(template.get("Metadata")?.get("runvoy")?.clone()).ok()
 }
 
+#[cfg(test)]
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;

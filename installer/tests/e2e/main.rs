@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod choices;
 mod deployment;
 mod execution;
 mod http;

@@ -1,9 +1,17 @@
 //! What the templates are rendered with: the contract's data, in the shape that they walk through.
 
+mod alarms;
+mod guarded;
+mod network;
+
 use runvoy_api::infra::{self, Grant, Index, Table, env, name, output};
 use serde_json::{Value, json};
 
-use crate::{deploy::answers::Answers, error::Result};
+use super::viewer;
+use crate::{
+    deploy::answers::{Answers, Viewer},
+    error::Result,
+};
 
 /// Parameters of the main template.
 pub mod parameter {
@@ -11,6 +19,9 @@ pub mod parameter {
     pub const ARTIFACT_BUCKET: &str = "ArtifactBucket";
     /// The code's key in it.
     pub const ARTIFACT_KEY: &str = "ArtifactKey";
+    /// Only with a viewer of its own: its address, which AWS makes up, so that it is known only after the first
+    /// deployment. Whoever leaves it out of an update resets it to nothing.
+    pub const VIEWER_URL: &str = "ViewerUrl";
 }
 
 const ARN: &str = "arn:${AWS::Partition}";
@@ -28,44 +39,68 @@ pub(super) fn bucket(stack: &str) -> Value {
 pub(super) fn main(stack: &str, answers: &Answers) -> Result<Value> {
     let events = infra::EVENTS_FUNCTION;
     let functions = [
-        function(stack, &infra::API_FUNCTION, "the API", infra::API_GRANTS, vec![]),
-        function(stack, &events, "events", infra::EVENTS_GRANTS, vec![send_dead_letters(stack)]),
+        function(stack, &infra::API_FUNCTION, "api", "the API", infra::API_GRANTS, vec![]),
+        function(stack, &events, "events", "events", infra::EVENTS_GRANTS, vec![send_dead_letters(stack)]),
     ];
+    let network = network::of(stack, answers);
     Ok(json!({
         "description": format!("runvoy `{stack}`: runs commands for people without AWS credentials"),
         "stack": stack,
         "answers": serde_json::to_value(answers)?,
-        "parameter": { "artifact_bucket": parameter::ARTIFACT_BUCKET, "artifact_key": parameter::ARTIFACT_KEY },
+        "parameter": { "artifact_bucket": parameter::ARTIFACT_BUCKET, "artifact_key": parameter::ARTIFACT_KEY,
+            "viewer_url": parameter::VIEWER_URL },
         "output": { "api_endpoint": output::API_ENDPOINT, "artifact_key": output::ARTIFACT_KEY },
-        "subnets": [subnet(stack, "a", "first", 0), subnet(stack, "b", "second", 1)],
+        "viewer_output": { "url": viewer::output::URL, "bucket": viewer::output::BUCKET },
+        "environment": environment(stack, answers, &network),
+        "network": network,
         "cluster": stack,
-        "cluster_arn": format!("{ARN}:ecs:{PLACE}:cluster/{stack}"),
-        "task_policies": answers.task_permissions.managed_policies(),
-        "guarded": guarded(stack),
+        "tag_condition": format!("aws:ResourceTag/{}", infra::TAG),
+        "cluster_arn": cluster_arn(stack),
+        "task_policies": answers.task_policies(),
+        "guarded": guarded::arns(stack, answers),
         "tables": infra::TABLES.map(|table| self::table(stack, &table)),
         "jwt_secret": jwt_secret(stack),
         "execution_log_group": name::execution_log_group(stack),
+        "execution_log_group_arn": execution_log_group_arn(stack),
         "log_retention_days": answers.log_retention_days,
         "functions": functions,
-        "environment": environment(stack, answers),
         "api_function": infra::API_FUNCTION.logical,
         "events_function": events.logical,
         "events_function_name": function_name(stack, &events),
         "events_function_arn": function_arn(stack, &events),
         "dead_letters": { "name": dead_letters(stack), "arn": dead_letters_arn(stack) },
         "rules": rules(stack),
+        "alarm_email": answers.alarm_email,
+        "alarm_topic": alarms::topic(stack),
+        "alarms": alarms::all(stack),
+        "viewer": (answers.viewer == Viewer::Cloudfront).then(|| viewer(stack)),
     }))
 }
 
-/// Environment variables of both functions. A table's name is known beforehand, so that no function waits for a table.
-pub(super) fn environment(stack: &str, answers: &Answers) -> Vec<Value> {
+fn viewer(stack: &str) -> Value {
+    json!({
+        "bucket": viewer_bucket(stack),
+        // These names are shared by all regions of the account.
+        "name": format!("{stack}-${{AWS::Region}}"),
+        "comment": format!("runvoy {stack}: log viewer"),
+        "key": viewer::key(),
+        "policy": viewer::policy(),
+    })
+}
+
+/// Environment variables of both functions. Names are known beforehand, so that no function waits for table or cluster.
+fn environment(stack: &str, answers: &Answers, network: &Value) -> Vec<Value> {
+    let viewer_url = match answers.viewer {
+        Viewer::Cloudfront => format!("${{{}}}", parameter::VIEWER_URL),
+        Viewer::FunctionUrl => String::new(),
+    };
     let tables = infra::TABLES.iter().map(|table| (table.env, table.name(stack)));
     let others = [
         (env::STACK_NAME, stack.to_owned()),
-        (env::ECS_CLUSTER, "${Cluster}".into()),
-        (env::SUBNET_IDS, "${SubnetA},${SubnetB}".into()),
+        (env::ECS_CLUSTER, stack.to_owned()),
+        (env::SUBNET_IDS, network::subnet_ids(network)),
         (env::SECURITY_GROUP_ID, "${SecurityGroup.GroupId}".into()),
-        (env::ASSIGN_PUBLIC_IP, "ENABLED".into()),
+        (env::ASSIGN_PUBLIC_IP, if answers.public_addresses() { "ENABLED" } else { "DISABLED" }.into()),
         (env::TASK_ROLE_ARN, "${TaskRole.Arn}".into()),
         (env::TASK_EXECUTION_ROLE_ARN, "${TaskExecutionRole.Arn}".into()),
         (env::TASK_ARCHITECTURE, answers.architecture.ecs().into()),
@@ -73,13 +108,30 @@ pub(super) fn environment(stack: &str, answers: &Answers) -> Vec<Value> {
         (env::DEFAULT_SPOT, answers.spot.to_string()),
         (env::EXECUTION_LOG_GROUP, name::execution_log_group(stack)),
         (env::JWT_SECRET_ID, "${JwtSecret}".into()),
-        (env::WEB_UI_URL, String::new()),
+        (env::WEB_UI_URL, viewer_url),
     ];
     tables.chain(others).map(|(name, value)| json!({ "name": name, "value": value })).collect()
 }
 
 fn bucket_name(stack: &str) -> String {
     name::bucket(stack, "${AWS::AccountId}", "${AWS::Region}")
+}
+
+fn viewer_bucket(stack: &str) -> String {
+    viewer::bucket(stack, "${AWS::AccountId}", "${AWS::Region}")
+}
+
+fn cluster_arn(stack: &str) -> String {
+    format!("{ARN}:ecs:{PLACE}:cluster/{stack}")
+}
+
+fn table_arn(stack: &str, table: &Table) -> String {
+    format!("{ARN}:dynamodb:{PLACE}:table/{}", table.name(stack))
+}
+
+/// With all its streams.
+fn execution_log_group_arn(stack: &str) -> String {
+    format!("{ARN}:logs:{PLACE}:log-group:{}:*", name::execution_log_group(stack))
 }
 
 fn jwt_secret(stack: &str) -> String {
@@ -100,16 +152,6 @@ fn function_name(stack: &str, function: &infra::Function) -> String {
 
 fn function_arn(stack: &str, function: &infra::Function) -> String {
     format!("{ARN}:lambda:{PLACE}:function:{}", function_name(stack, function))
-}
-
-fn subnet(stack: &str, letter: &str, ordinal: &str, index: u8) -> Value {
-    json!({
-        "logical": format!("Subnet{}", letter.to_uppercase()),
-        "name": format!("{stack}-{letter}"),
-        "cidr": format!("10.0.{}.0/20", u16::from(index) * 16),
-        "description": format!("{ordinal} subnet"),
-        "routes_description": format!("routes of the {ordinal} subnet"),
-    })
 }
 
 fn table(stack: &str, table: &Table) -> Value {
@@ -139,15 +181,47 @@ fn key(partition: &str, sort: Option<&str>) -> Vec<Value> {
     [json!({ "name": partition, "kind": "HASH" })].into_iter().chain(sort).collect()
 }
 
-fn function(stack: &str, function: &infra::Function, what: &str, grants: &[Grant], more: Vec<Value>) -> Value {
+/// A grant's text with ARNs instead of references to what has a known name: a reference would make the role wait for
+/// the table, and the function for the role.
+pub(super) fn without_waiting(stack: &str, text: &str) -> String {
+    let known = [
+        ("${Cluster.Arn}", cluster_arn(stack)),
+        ("${Cluster}", stack.to_owned()),
+        ("${ExecutionLogGroup.Arn}", execution_log_group_arn(stack)),
+    ];
+    let tables = infra::TABLES.map(|table| (format!("${{{}Table.Arn}}", table.logical), table_arn(stack, &table)));
+    let text = known.iter().fold(text.to_owned(), |text, (reference, arn)| text.replace(reference, arn));
+    tables.iter().fold(text, |text, (reference, arn)| text.replace(reference, arn))
+}
+
+fn grant(stack: &str, grant: &Grant) -> Value {
+    let mut context = json!(grant);
+    let resources: Vec<_> = grant.resources.iter().map(|resource| without_waiting(stack, resource)).collect();
+    context["resources"] = resources.into();
+    if let Some(condition) = grant.condition {
+        context["condition"]["value"] = without_waiting(stack, condition.value).into();
+    }
+    context
+}
+
+fn function(
+    stack: &str,
+    function: &infra::Function,
+    group: &str,
+    what: &str,
+    grants: &[Grant],
+    more: Vec<Value>,
+) -> Value {
     let own_logs = json!({
         "sid": "WriteOwnLogs",
         "actions": ["logs:CreateLogStream", "logs:PutLogEvents"],
         "resources": [format!("${{{}LogGroup.Arn}}", function.logical)],
         "condition": null,
     });
-    let grants: Vec<Value> = grants.iter().map(|grant| json!(grant)).chain([own_logs]).chain(more).collect();
+    let grants: Vec<Value> =
+        grants.iter().map(|grant| self::grant(stack, grant)).chain([own_logs]).chain(more).collect();
     let mut context = json!(function);
+    context["group"] = group.into();
     context["name"] = function_name(stack, function).into();
     context["description"] = format!("function for {what}").into();
     context["function_description"] = format!("runvoy `{stack}`: {what}").into();
@@ -191,34 +265,4 @@ fn rules(stack: &str) -> [Value; 2] {
     sweep["retries"] = 1.into();
     sweep["max_age"] = 300.into();
     [task_state, sweep]
-}
-
-/// What commands must keep off, whatever the admin allows them: this deployment itself.
-fn guarded(stack: &str) -> Vec<String> {
-    let bucket = bucket_name(stack);
-    let place = |service: &str, what: String| format!("{ARN}:{service}:{PLACE}:{what}");
-    let mut arns = vec![
-        format!("{ARN}:s3:::{bucket}"),
-        format!("{ARN}:s3:::{bucket}/*"),
-        format!("{ARN}:iam::${{AWS::AccountId}}:role/{stack}-*"),
-        place("secretsmanager", format!("secret:{stack}/*")),
-        place("logs", format!("log-group:{}*", name::execution_log_group(stack))),
-        place("ecs", format!("cluster/{stack}")),
-        place("ecs", format!("task/{stack}/*")),
-        place("ecs", format!("task-definition/{}:*", name::task_family(stack, "*"))),
-        place("sqs", dead_letters(stack)),
-        place("events", format!("rule/{stack}-*")),
-        place("cloudformation", format!("stack/{stack}/*")),
-        place("cloudformation", format!("stack/{}/*", name::bucket_stack(stack))),
-    ];
-    for table in infra::TABLES {
-        arns.push(place("dynamodb", format!("table/{}", table.name(stack))));
-        arns.push(place("dynamodb", format!("table/{}/*", table.name(stack))));
-    }
-    for function in [infra::API_FUNCTION, infra::EVENTS_FUNCTION] {
-        arns.push(function_arn(stack, &function));
-        arns.push(format!("{}:*", function_arn(stack, &function)));
-        arns.push(place("logs", format!("log-group:{}*", name::function_log_group(stack, &function))));
-    }
-    arns
 }

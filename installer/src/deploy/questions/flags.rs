@@ -1,0 +1,149 @@
+//! The choices that flags can make.
+
+use runvoy_api::{image, user::validate_email};
+
+use crate::deploy::answers::{Architecture, Network, TaskPermissions, Viewer};
+
+/// The days that CloudWatch Logs can keep things for.
+const RETENTIONS: [u32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+
+/// Each question of `runvoy init`, as a flag.
+#[derive(clap::Args, Default)]
+pub struct Flags {
+    /// How containers reach the internet [default: public]
+    #[arg(long, value_name = "KIND")]
+    pub(super) network: Option<Network>,
+    /// The network to use, with `--network existing`
+    #[arg(long, value_name = "VPC", value_parser = vpc)]
+    pub(super) vpc_id: Option<String>,
+    /// A subnet of it for containers; more by repeating it or with commas
+    #[arg(long = "subnet-id", value_name = "SUBNET", value_delimiter = ',', value_parser = subnet)]
+    pub(super) subnet_ids: Vec<String>,
+    /// Give containers public addresses there: public subnets have no other way out [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(super) public_ip: Option<bool>,
+    /// CPU of functions and containers [default: arm64]
+    #[arg(long)]
+    pub(super) architecture: Option<Architecture>,
+    /// Run on spare capacity unless an execution says otherwise: cheaper, and AWS may interrupt it [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(super) spot: Option<bool>,
+    /// What commands may do in the AWS account [default: read-only]
+    #[arg(long, value_name = "WHAT")]
+    pub(super) task_permissions: Option<TaskPermissions>,
+    /// A policy that says what commands may do instead, by its ARN; more by repeating it
+    #[arg(long = "task-policy-arn", value_name = "ARN", value_parser = policy)]
+    pub(super) task_policy_arns: Vec<String>,
+    /// How long the commands' output is kept [default: 7]
+    #[arg(long, value_name = "DAYS", value_parser = retention)]
+    pub(super) log_retention_days: Option<u32>,
+    /// Image of executions that name none; with `--network private`, one of the account's own ECR
+    #[arg(long, value_parser = image_reference)]
+    pub(super) image: Option<String>,
+    /// Who is told of failing functions and lost events: about $0.40 a month; `none` for nobody
+    #[arg(long, value_name = "EMAIL", value_parser = alarm_email)]
+    pub(super) alarm_email: Option<AlarmEmail>,
+    /// Where log links lead: to the API, or to CloudFront, which takes some minutes to set up [default: function-url]
+    #[arg(long, value_name = "WHERE")]
+    pub(super) viewer: Option<Viewer>,
+    /// E-mail address of the first admin [default: git's `user.email`]
+    #[arg(long, value_name = "EMAIL", value_parser = email)]
+    pub(super) admin_email: Option<String>,
+}
+
+/// An address, or nobody's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct AlarmEmail(pub Option<String>);
+
+pub(super) fn email(text: &str) -> Result<String, String> {
+    validate_email(text).map(|()| text.to_owned()).map_err(|error| error.problem)
+}
+
+pub(super) fn alarm_email(text: &str) -> Result<AlarmEmail, String> {
+    if matches!(text, "" | "none") { Ok(AlarmEmail(None)) } else { email(text).map(|email| AlarmEmail(Some(email))) }
+}
+
+pub(super) fn image_reference(text: &str) -> Result<String, String> {
+    image::validate(text).map(|()| text.to_owned()).map_err(|error| error.problem)
+}
+
+pub(super) fn retention(text: &str) -> Result<u32, String> {
+    let known = || RETENTIONS.map(|days| days.to_string()).join(", ");
+    text.parse().ok().filter(|days| RETENTIONS.contains(days)).ok_or_else(|| format!("must be one of {}", known()))
+}
+
+pub(super) fn vpc(text: &str) -> Result<String, String> {
+    ec2_id("vpc-", text)
+}
+
+pub(super) fn subnet(text: &str) -> Result<String, String> {
+    ec2_id("subnet-", text)
+}
+
+/// Ids of EC2 are 8 or, since 2018, 17 hex digits.
+fn ec2_id(prefix: &str, text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix(prefix).unwrap_or_default();
+    let shaped = matches!(digits.len(), 8 | 17) && digits.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f'));
+    if shaped { Ok(text.to_owned()) } else { Err(format!("must look like `{prefix}0123456789abcdef0`")) }
+}
+
+/// An ARN of a managed policy: AWS's, or an account's own.
+pub(super) fn policy(text: &str) -> Result<String, String> {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    let name = |resource: &str| {
+        let name = resource.strip_prefix("policy/").unwrap_or_default();
+        !name.is_empty() && name.bytes().all(|c| c.is_ascii_alphanumeric() || b"/+=,.@_-".contains(&c))
+    };
+    let owner = |owner: &str| owner == "aws" || owner.len() == 12 && owner.bytes().all(|c| c.is_ascii_digit());
+    match parts[..] {
+        ["arn", "aws" | "aws-cn" | "aws-us-gov", "iam", "", account, resource] if owner(account) && name(resource) => {
+            Ok(text.to_owned())
+        }
+        _ => Err("must look like `arn:aws:iam::aws:policy/ReadOnlyAccess`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_cloudwatch_knows_is_a_retention() {
+        assert_eq!(retention("14"), Ok(14));
+        for bad in ["0", "8", "x", "-7"] {
+            assert!(retention(bad).unwrap_err().contains("one of 1, 3, 5, 7, 14"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ids_and_arns_have_a_shape() {
+        for good in ["vpc-0a1b2c3d", "vpc-0123456789abcdef0"] {
+            assert_eq!(vpc(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "vpc-", "vpc-0123", "vpc-0A1B2C3D", "subnet-0a1b2c3d", "vpc-0a1b2c3d\n"] {
+            assert!(vpc(bad).unwrap_err().contains("vpc-0123456789abcdef0"), "{bad}");
+        }
+        for good in
+            ["arn:aws:iam::aws:policy/job-function/ViewOnlyAccess", "arn:aws-cn:iam::123456789012:policy/deploy"]
+        {
+            assert_eq!(policy(good).as_deref(), Ok(good));
+        }
+        for bad in [
+            "ReadOnlyAccess",
+            "arn:aws:iam::12:policy/x",
+            "arn:aws:iam::aws:role/x",
+            "arn:aws:iam::aws:policy/",
+            "arn:aws:iam::aws:policy/${AWS::StackName}",
+        ] {
+            assert!(policy(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn nobody_can_be_told_of_trouble() {
+        assert_eq!(alarm_email("none"), Ok(AlarmEmail(None)));
+        assert_eq!(alarm_email("ops@example.com"), Ok(AlarmEmail(Some("ops@example.com".into()))));
+        assert!(alarm_email("ops").is_err());
+    }
+}

@@ -1,0 +1,75 @@
+//! What an admin may choose at `init`, deployed.
+
+use crate::{
+    http,
+    world::{Ran, World},
+};
+
+const STACK: &str = "choices";
+const IMAGE: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com/terraform:1";
+
+fn init(world: &World, stack: &str, more: &[&str]) -> Ran {
+    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+    let args = ["init", "--yes", "--stack-name", stack, "--architecture", architecture];
+    world.command(&[&args, more].concat()).current_dir(world.root()).output().unwrap().into()
+}
+
+#[test]
+fn a_private_network_with_alarms_and_a_viewer_of_its_own() {
+    let world = World::get();
+    let _turn = world.turn();
+    let email = ["--admin-email", "choices@example.com", "--alarm-email", "ops@example.com"];
+    let first = ["--network", "private", "--image", IMAGE, "--viewer", "cloudfront"];
+    init(world, STACK, &[&email[..], &first].concat()).code(0);
+    let environment = || world.function_environment("choices-api");
+    let deployed = environment();
+    let viewer = deployed["WEB_UI_URL"].clone();
+    assert!(viewer.starts_with("https://") && viewer.ends_with(".cloudfront.net"), "{viewer}");
+    assert_eq!((deployed["ASSIGN_PUBLIC_IP"].as_str(), deployed["DEFAULT_IMAGE"].as_str()), ("DISABLED", IMAGE));
+    assert_eq!(deployed["SUBNET_IDS"].split(',').count(), 2);
+    world.run(&["--profile", STACK, "exec", "echo there"]).code(0).says(&format!("{viewer}/logs/exec_"));
+    // Again: the same address, and what was chosen stays.
+    init(world, STACK, &[]).code(0);
+    assert_eq!(environment(), deployed);
+    init(world, STACK, &["--network", "public"]).code(5).says("can't move to another network");
+    // To the API's address and back: nothing of the first viewer is in the way of the second.
+    init(world, STACK, &["--viewer", "function-url"]).code(0);
+    assert_eq!(environment()["WEB_UI_URL"], "");
+    init(world, STACK, &["--viewer", "cloudfront"]).code(0);
+    assert!(environment()["WEB_UI_URL"].starts_with("https://"));
+    world.run(&["destroy", "--stack-name", STACK, "--yes", "--delete-data"]).code(0);
+}
+
+/// CloudFront sends with the page what the API would.
+#[test]
+fn the_viewers_policy_is_the_same_everywhere() {
+    let world = World::get();
+    let page = http::send(&world.endpoint, "GET", "/logs/exec_20200101000000_000000", &[], "");
+    let template = init(world, "unused", &["--dry-run", "--admin-email", "a@example.com", "--viewer", "cloudfront"]);
+    let policy = format!("ContentSecurityPolicy: {:?} }}", page.header("content-security-policy"));
+    assert!(template.stdout.contains(&policy), "no `{policy}` in {}", template.stdout);
+}
+
+#[test]
+fn contradictions_change_nothing() {
+    let world = World::get();
+    let _turn = world.turn();
+    let mark = world.mark();
+    for (flags, says) in [
+        (["--vpc-id", "vpc-0a1b2c3d"], "add `--network existing`"),
+        (["--network", "private"], "reaches ECR only"),
+        (["--task-permissions", "policies"], "--task-policy-arn"),
+        (["--task-policy-arn", "AdministratorAccess"], "must look like `arn:"),
+        (["--company", "acme"], "--environment"),
+    ] {
+        let name = if flags[0] == "--company" { vec![] } else { vec!["--stack-name", "unused"] };
+        let args = [&["init", "--yes", "--admin-email", "a@example.com"][..], &name, &flags].concat();
+        let ran: Ran = world.command(&args).current_dir(world.root()).output().unwrap().into();
+        ran.code(2).says(says);
+    }
+    let reads = ["GetCallerIdentity", "DescribeStacks"];
+    let others =
+        world.calls_since(mark).into_iter().filter(|call| call.caller == runvoy_sandbox::proxy::Caller::Client);
+    let others: Vec<_> = others.map(|call| call.action).filter(|action| !reads.contains(&action.as_str())).collect();
+    assert_eq!(others, [""; 0]);
+}
