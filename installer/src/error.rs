@@ -62,6 +62,17 @@ impl Error {
         self.cause.to_string()
     }
 
+    /// What failed and why, in one line, safe to show.
+    pub fn explain(&self) -> String {
+        let causes = self.cause.chain().map(ToString::to_string).collect::<Vec<_>>().join(": ");
+        ui::without_keys(&ui::printable(&causes))
+    }
+
+    /// What to do next.
+    pub fn next_step(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     /// Prints the error on stderr. A closed stdout is not reported: whoever closed it knows.
     pub fn report(&self) {
         if self.find::<ui::OutputClosed>().is_some() {

@@ -101,7 +101,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// The last net under every error message: a key that strayed into one is not shown.
-fn without_keys(text: &str) -> String {
+pub fn without_keys(text: &str) -> String {
     const PREFIX: &str = "sk_live_";
     let mut parts = text.split(PREFIX);
     let mut shown = parts.next().unwrap_or_default().to_owned();

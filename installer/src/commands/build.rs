@@ -6,8 +6,8 @@ use crate::{
     deploy::{
         answers::Architecture,
         build::Source,
+        interrupt::Interrupts,
         progress::{Progress, View},
-        until_interrupted,
     },
     error::{Result, ResultExt as _},
     ui,
@@ -32,7 +32,7 @@ pub struct Args {
 
 /// Builds the orchestrator from the checkout, as `init` does, and prints the zip's hash and path.
 pub async fn run(args: Args) -> Result<()> {
-    let source = Source::find(None).await?;
+    let source = Source::find(None)?;
     let progress = Progress::new(View::choose(false));
     let step = progress.step("build", format!("build the orchestrator ({})", args.architecture.lambda()));
     let artifact = Interrupts::catch()?.before(source.artifact(args.architecture, &step)).await?;

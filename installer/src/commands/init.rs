@@ -1,31 +1,34 @@
 //! `runvoy init`.
 
-use std::path::PathBuf;
+use std::{env, fs, future::Future, path::PathBuf, time::Instant};
 
 use dialoguer::Confirm;
-use runvoy_api::{
-    infra::{API_KEYS, KeyRow, Sentinel, name, output, validate_stack_name},
-    key::ApiKey,
-};
+use runvoy_api::infra::name;
+use serde_json::Value;
 
 use crate::{
-    aws::Aws,
+    aws::{Aws, Service},
     config::Config,
     deploy::{
-        admin::{self, Admin},
+        admin,
         answers::Answers,
-        artifact::Artifact,
         build::Source,
-        plan,
-        progress::{Progress, View},
-        questions::{self, Flags},
-        stack::{self, Deployed, Wanted},
-        status::Move,
-        until_interrupted, upload, verify,
+        changes::{self, Change},
+        estimate::Learned,
+        existing::Existing,
+        failure::{self, Card},
+        install::{Installation, Installed},
+        interrupt::{Interruptible, Interrupts},
+        plan, preflight,
+        progress::{Event, Progress, View},
+        questions::{self, Flags, NameFlags, Place},
+        rates::Rates,
+        release,
+        remembered::Remembered,
+        report::{self, Report},
     },
-    error::{Error, Result},
-    templates::{self, parameter},
-    ui,
+    error::{Error, Result, ResultExt as _},
+    templates, ui,
 };
 
 const EXAMPLES: &str = "\
@@ -33,7 +36,16 @@ Examples:
   runvoy init
   runvoy init --yes --region eu-west-1 --admin-email you@example.com
   runvoy init --stack-name runvoy-staging --task-permissions power-user
-  runvoy init --dry-run --yes > main.yaml";
+  runvoy init --dry-run --yes
+  runvoy init --update
+  runvoy init --rollback";
+
+/// Exit code of a refusal: nothing was changed.
+const REFUSED: u8 = 5;
+/// The Price List's call.
+const PRICES: &str = "AWSPriceListService.GetProducts";
+/// Exit code of what is missing before anything starts.
+const PREFLIGHT: u8 = 3;
 
 /// Arguments of `runvoy init`.
 #[derive(clap::Args)]
@@ -42,201 +54,357 @@ pub struct Args {
     /// Don't ask: take flags and defaults
     #[arg(long, short)]
     yes: bool,
-    /// Name of the deployment, and of the profile that is saved for it
-    #[arg(long, value_name = "NAME", default_value = "runvoy", value_parser = stack_name)]
-    stack_name: String,
+    #[command(flatten)]
+    name: NameFlags,
     /// AWS region [default: the one of the AWS profile or `AWS_REGION`]
-    #[arg(long)]
+    #[arg(long, value_parser = questions::region)]
     region: Option<String>,
     #[command(flatten)]
     flags: Flags,
+    /// Ask every question again, with the deployment's present answers as defaults
+    #[arg(long, conflicts_with = "yes")]
+    ask: bool,
     /// Deploy this zip instead of building one from the checkout
     #[arg(long, value_name = "ZIP")]
     artifact: Option<PathBuf>,
-    /// Show the plan, print the main stack's template and change nothing
+    /// Change a deployment that is there already, and make none
+    #[arg(long)]
+    update: bool,
+    /// Go back to the release before this one: its template, its parameters and its code
+    #[arg(long, conflicts_with_all = ["update", "dry_run", "artifact", "ask"])]
+    rollback: bool,
+    /// Replace the first admin's key, which was lost; it takes AWS credentials only
+    #[arg(long, conflicts_with_all = ["update", "rollback", "dry_run", "artifact", "ask"])]
+    reissue_admin_key: bool,
+    /// Let this resource be replaced or removed although it holds data; can be repeated
+    #[arg(long, value_name = "LOGICAL_ID")]
+    allow_replacing: Vec<String>,
+    /// Don't run a command as the last proof
+    #[arg(long)]
+    no_probe: bool,
+    /// Show the plan, write the templates to a directory, and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Print JSON lines, by `docs/init-events.schema.json`; asks nothing
+    #[arg(long)]
+    json: bool,
 }
 
-/// Deploys runvoy into an AWS account, or updates it there, and proves that it works.
+/// Deploys runvoy into an AWS account, or changes it there, and proves that it works.
 pub async fn run(args: Args) -> Result<()> {
-    let can_ask = ui::can_ask() && !args.yes;
-    if !can_ask && !args.yes && !args.dry_run {
-        let hint = "add `--yes` to take flags and defaults; `runvoy init --help` lists the flags";
-        return Err(Error::new("there is no terminal to ask questions on").hint(hint).exit(2));
-    }
-    let mut config = Config::load()?;
-    let aws = Aws::connect(args.region.as_deref()).await?;
-    let source = Source::find(args.artifact.as_deref()).await?;
-    let deployed = deployed_answers(&aws, &args.stack_name).await?;
-    let exists = deployed.is_some();
-    let answers = questions::answer(args.flags, deployed, can_ask)?;
-    plan::show(&aws, &args.stack_name, &answers, exists);
-    if args.dry_run {
-        return ui::write(&templates::main(&args.stack_name, &answers)?);
-    }
-    if can_ask && !Confirm::new().with_prompt("Go ahead?").default(true).interact()? {
-        return Err(Error::new("nothing was changed").exit(5));
-    }
-    let resume = format!("runvoy init --stack-name {} --region {}", args.stack_name, aws.region);
-    let deployment = Deployment { aws, stack: args.stack_name, answers, progress: Progress::new(View::choose(false)) };
-    until_interrupted(deployment.deploy(source, &mut config), &resume).await
-}
-
-fn stack_name(text: &str) -> Result<String, String> {
-    validate_stack_name(text).map(|()| text.to_owned())
-}
-
-/// The choices of the deployment as it is, if there is more of it than a name.
-async fn deployed_answers(aws: &Aws, name: &str) -> Result<Option<Answers>> {
-    let Some(found) = stack::find(aws, name).await? else { return Ok(None) };
-    if Move::from(found.stack_status()) == Move::Create {
-        return Ok(None);
-    }
-    stack::check_ours(&found, name)?;
-    let unknown = || {
-        let problem =
-            format!("the deployment `{name}` was made by another release of runvoy, in a way that this one can't read");
-        Error::new(problem).hint("use a newer release of runvoy")
+    let (started, mut interrupts) = (Instant::now(), Interrupts::catch()?);
+    let mut init = Init::new(args)?;
+    let ended = init.run(&mut interrupts).await;
+    let result = match &ended {
+        Ok(None) => report::nothing(started.elapsed()),
+        Ok(Some(report)) => report.result(started.elapsed()),
+        Err(error) => {
+            init.card(error);
+            report::failure(error, init.resume.clone(), started.elapsed())
+        }
     };
-    templates::answers(&stack::template(aws, name).await?).map(Some).ok_or_else(unknown)
+    init.progress.emit(&Event::Result(result));
+    let Some(report) = ended? else { return Ok(()) };
+    if !init.args.json {
+        report.show()?;
+    }
+    if report.is_new_key() {
+        admin::shown(&report.stack, &mut init.config)?;
+    }
+    Ok(())
 }
 
-struct Deployment {
-    aws: Aws,
-    stack: String,
-    answers: Answers,
+/// One run of the command.
+struct Init {
+    args: Args,
+    config: Config,
     progress: Progress,
+    /// Whether there is somebody to ask.
+    can_ask: bool,
+    /// The command that goes on from here, once there is anything to go on from.
+    resume: Option<String>,
 }
 
-impl Deployment {
-    async fn deploy(&self, source: Source, config: &mut Config) -> Result<()> {
-        let (bucket, artifact) = tokio::try_join!(self.bucket_stack(), self.build(source))?;
-        self.upload(&bucket, &artifact).await?;
-        let main = self.main_stack(&bucket, &artifact).await?;
-        let endpoint = main.output(output::API_ENDPOINT)?;
-        let admin = self.seed(endpoint, config).await?;
-        self.verify(endpoint, &admin).await?;
-        self.report(endpoint, &admin, config)
-    }
-
-    async fn bucket_stack(&self) -> Result<String> {
-        let step = self.progress.step("bucket-stack", "set up the bucket");
-        let template = templates::bucket(&self.stack)?;
-        let wanted = Wanted {
-            name: name::bucket_stack(&self.stack),
-            deployment: &self.stack,
-            template: &template,
-            template_url: None,
-            parameters: vec![],
-        };
-        let deployed = stack::deploy(&self.aws, &wanted, &step, &self.progress).await?;
-        step.done(deployed.note());
-        Ok(deployed.output(output::BUCKET_NAME)?.to_owned())
-    }
-
-    async fn build(&self, source: Source) -> Result<Artifact> {
-        let architecture = self.answers.architecture;
-        let step = self.progress.step("build", format!("get the orchestrator's code ({})", architecture.lambda()));
-        let artifact = source.artifact(architecture, &step).await?;
-        step.done(&format!("{} KB", artifact.bytes.len().div_ceil(1024)));
-        Ok(artifact)
-    }
-
-    async fn upload(&self, bucket: &str, artifact: &Artifact) -> Result<()> {
-        let step = self.progress.step("upload", "upload the code");
-        let uploaded = upload::artifact(&self.aws, bucket, artifact).await?;
-        step.done(if uploaded { "" } else { "it is there already" });
-        Ok(())
-    }
-
-    async fn main_stack(&self, bucket: &str, artifact: &Artifact) -> Result<Deployed> {
-        let step = self.progress.step("main-stack", "set up everything else");
-        let template = templates::main(&self.stack, &self.answers)?;
-        let wanted = Wanted {
-            name: self.stack.clone(),
-            deployment: &self.stack,
-            template: &template,
-            template_url: Some(upload::template(&self.aws, bucket, &template).await?),
-            parameters: vec![
-                (parameter::ARTIFACT_BUCKET, bucket.to_owned()),
-                (parameter::ARTIFACT_KEY, artifact.key()),
-            ],
-        };
-        let deployed = stack::deploy(&self.aws, &wanted, &step, &self.progress).await?;
-        step.done(deployed.note());
-        Ok(deployed)
-    }
-
-    async fn seed(&self, endpoint: &str, config: &mut Config) -> Result<Admin> {
-        let step = self.progress.step("admin", "register the first admin");
-        let admin = admin::seed(&self.aws, &self.stack, endpoint, &self.answers.admin_email, config).await?;
-        match &admin {
-            Admin::New(_) => step.done(&self.answers.admin_email),
-            Admin::Known(_) => step.done("nothing to change"),
-            Admin::Elsewhere(owner) => step.skipped(&format!("{owner} is it already, and this machine has no key")),
+impl Init {
+    fn new(args: Args) -> Result<Self> {
+        let can_ask = ui::can_ask() && !args.yes && !args.json;
+        if !can_ask && !args.yes && !args.dry_run {
+            let hint = "add `--yes` to take flags and defaults; `runvoy init --help` lists the flags";
+            return Err(Error::new("there is no terminal to ask questions on").hint(hint).exit(2));
         }
-        Ok(admin)
+        let progress = Progress::new(View::choose(args.json));
+        Ok(Self { args, config: Config::load()?, progress, can_ask, resume: None })
     }
 
-    async fn verify(&self, endpoint: &str, admin: &Admin) -> Result<()> {
-        let step = self.progress.step("verify", "call the API");
-        let verified = verify::call(endpoint, admin.key(), &step).await?;
-        let version = verified.version;
-        step.done(&match verified.user {
-            Some(user) => format!("version {version} answers {} ({})", ui::printable(&user.email), user.role),
-            None => format!("version {version} answers"),
-        });
-        Ok(())
-    }
-
-    /// The result. A new key is shown this once.
-    fn report(&self, endpoint: &str, admin: &Admin, config: &Config) -> Result<()> {
-        let Self { stack, aws, .. } = self;
-        ui::line(format_args!("endpoint  {endpoint}"))?;
-        match admin {
-            Admin::New(key) => {
-                ui::line(format_args!("profile   {stack} (in {})", config.path().display()))?;
-                ui::line(format_args!("admin     {}", self.answers.admin_email))?;
-                ui::line(format_args!("key       {}", key.reveal()))?;
-                let current = config.profile_name(None) == stack;
-                let profile = if current { String::new() } else { format!("--profile {stack} ") };
-                ui::note(format_args!("The key is shown this once. Try it: `runvoy {profile}exec 'echo hello'`"));
+    /// None if only the plan was wanted.
+    async fn run(&mut self, interrupts: &mut Interrupts) -> Result<Option<Report>> {
+        let (place, aws, existing) = interrupts.before(self.connect()).await?;
+        match (&existing, self.args.update || self.args.rollback || self.args.reissue_admin_key) {
+            (None, true) => {
+                let Aws { account, region, .. } = &aws;
+                let problem = format!("there is no deployment `{}` in account {account}, {region}", place.stack);
+                Err(Error::new(problem).hint("`runvoy init` makes one; `--stack-name` names another").exit(PREFLIGHT))
             }
-            Admin::Known(_) => ui::line(format_args!("profile   {stack} (in {})", config.path().display()))?,
-            Admin::Elsewhere(owner) => {
-                let (table, region) = (API_KEYS.name(stack), &aws.region);
-                let key = format!(r#"{{"{}":{{"S":"{}"}}}}"#, KeyRow::HASH, Sentinel::FIRST_ADMIN);
-                ui::note(format_args!(
-                    "To use it from here, ask {owner} for a key (`runvoy admin add-user`) and run `runvoy configure`.\n\
-                     If nobody has an admin's key any more, this makes room for a new first admin, whom the next \
-                     `runvoy init --admin-email` registers:\n  \
-                     aws dynamodb delete-item --region {region} --table-name {table} --key '{key}'"
-                ));
+            (Some(existing), _) if self.args.reissue_admin_key => self.reissue(&aws, &place, existing).await.map(Some),
+            (Some(existing), _) if self.args.rollback => self.roll_back(&aws, &place, existing, interrupts).await,
+            _ => self.deploy(&aws, &place, existing, interrupts).await,
+        }
+    }
+
+    async fn connect(&self) -> Result<(Place, Aws, Option<Existing>)> {
+        let name = self.args.name.clone().name()?;
+        let default = questions::default_region().await;
+        let place = questions::place(name, self.args.region.clone(), default, self.can_ask)?;
+        let aws = Aws::connect(Some(&place.region)).await?;
+        let progress = self.progress.clone();
+        aws.on_notice(move |notice| progress.warn(notice));
+        let existing = Existing::find(&aws, &place.stack).await?;
+        if let Some(existing) = &existing
+            && !self.args.rollback
+        {
+            existing.check_release()?;
+        }
+        Ok((place, aws, existing))
+    }
+
+    /// From any state to what the answers say.
+    async fn deploy(
+        &mut self,
+        aws: &Aws,
+        place: &Place,
+        existing: Option<Existing>,
+        interrupts: &mut Interrupts,
+    ) -> Result<Option<Report>> {
+        let source = Source::find(self.args.artifact.as_deref())?;
+        let architecture = self.args.flags.architecture.or(existing.as_ref().map(|found| found.answers.architecture));
+        let look = preflight::run(aws, &place.stack, source.checkout(), architecture, existing.is_some());
+        let mut checked = interrupts.before(async { Ok(look.await) }).await?;
+        let remembered = Remembered::of(self.config.path(), &aws.account, &aws.region, &place.stack);
+        let answers = self.answer(existing.as_ref(), &remembered, &mut checked)?;
+        let rates = Rates::load(&aws.region, async |body| aws.json(Service::Pricing, PRICES, &body).await).await;
+        if self.args.dry_run {
+            return self.dry_run(aws, place, &answers, &rates, existing.as_ref()).map(|()| None);
+        }
+        if existing.is_none() {
+            self.emit_plan(plan::json(aws, &place.stack, &answers, &rates, false)?);
+            self.show(|| plan::show(aws, &place.stack, &answers, &rates, false))?;
+            if !self.confirm("Go ahead?")? {
+                return Err(Error::new("nothing was changed").exit(REFUSED));
+            }
+            remembered.save(&answers)?;
+        }
+        self.resume = Some(resume(place, &self.args));
+        let guard = |changes: &[Change]| self.guard(changes, existing.is_some());
+        let installation = Installation {
+            aws,
+            stack: &place.stack,
+            answers: &answers,
+            learned: &checked.learned,
+            progress: &self.progress,
+            guard: &guard,
+            probe: !self.args.no_probe,
+        };
+        let mut config = Config::load()?;
+        let work = installation.install(source, checked.service_linked_role, &mut config);
+        let installed = self.during(interrupts, aws, place, work).await?;
+        remembered.forget()?;
+        Ok(Some(self.report(place, &answers, installed)))
+    }
+
+    /// What was found beforehand, and the choices. A check that failed ends it here, with nothing changed.
+    fn answer(
+        &self,
+        existing: Option<&Existing>,
+        remembered: &Remembered,
+        checked: &mut preflight::Report,
+    ) -> Result<Answers> {
+        let before = existing.map(|existing| existing.answers.clone());
+        let ask = self.can_ask && (self.args.ask || existing.is_none());
+        // Those of a run that did not reach its end are worth as much as defaults.
+        let defaults = if existing.is_none() { remembered.load() } else { None };
+        let mut answers = questions::answer(self.args.flags.clone(), before, defaults, ask)?;
+        if existing.is_none() {
+            // A subnet can't move: later runs leave it where it is.
+            answers.zones.clone_from(&checked.zones);
+        }
+        if !answers.makes_network() {
+            checked.drop_check(preflight::VPCS);
+        }
+        self.progress.emit(&Event::Preflight { checks: checked.json() });
+        self.show(|| {
+            checked.show();
+            Ok(())
+        })?;
+        if checked.failed() {
+            let problem = "something is in the way of the deployment, and nothing was changed";
+            return Err(Error::new(problem).hint("see the checks marked ✗").exit(PREFLIGHT));
+        }
+        Ok(answers)
+    }
+}
+
+impl Init {
+    /// Back to the release before this one.
+    async fn roll_back(
+        &mut self,
+        aws: &Aws,
+        place: &Place,
+        existing: Existing,
+        interrupts: &mut Interrupts,
+    ) -> Result<Option<Report>> {
+        let bucket = name::bucket(&place.stack, &aws.account, &aws.region);
+        let load = async {
+            let deployed = release::deployed(aws, &existing.stack).await?;
+            let earlier = release::previous(aws, &bucket, &deployed).await?;
+            Ok((release::load(aws, &bucket, &earlier).await?, earlier))
+        };
+        let (loaded, earlier) = interrupts.before(load).await?;
+        let title = format!("Going back to version {} of {}", earlier.version, earlier.created_at);
+        self.progress.say(title);
+        let Some(answers) = templates::answers(&loaded.template) else {
+            return Err(Error::new("the earlier release holds no answers that this runvoy can read").exit(REFUSED));
+        };
+        self.resume = Some(resume(place, &self.args));
+        let guard = |changes: &[Change]| self.guard(changes, true);
+        let installation = Installation {
+            aws,
+            stack: &place.stack,
+            answers: &answers,
+            learned: &Learned::none(),
+            progress: &self.progress,
+            guard: &guard,
+            probe: !self.args.no_probe,
+        };
+        let mut config = Config::load()?;
+        let work = installation.roll_back(&loaded, &mut config);
+        let installed = self.during(interrupts, aws, place, work).await?;
+        Ok(Some(self.report(place, &answers, installed)))
+    }
+
+    /// A new key for the first admin.
+    async fn reissue(&mut self, aws: &Aws, place: &Place, existing: &Existing) -> Result<Report> {
+        if !self.confirm("The first admin's present key stops working. Replace it?")? {
+            return Err(Error::new("nothing was changed").exit(REFUSED));
+        }
+        let endpoint = existing.endpoint()?.to_owned();
+        let step = self.progress.step("admin", "replace the first admin's key");
+        let email = self.args.flags.admin_email.as_deref();
+        let admin = admin::reissue(aws, &place.stack, &endpoint, email, &mut self.config).await?;
+        step.done("");
+        let installed = Installed { endpoint, admin, changed: true };
+        Ok(self.report(place, &existing.answers, installed))
+    }
+
+    async fn during<T>(
+        &self,
+        interrupts: &mut Interrupts,
+        aws: &Aws,
+        place: &Place,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let resume = self.resume.clone().unwrap_or_default();
+        let Self { can_ask, ref progress, .. } = *self;
+        let what = Interruptible { aws, stack: &place.stack, resume: &resume, can_ask, progress };
+        interrupts.during(&what, work).await
+    }
+
+    /// Whether these changes may be made to what is there already.
+    fn guard(&self, changes: &[Change], exists: bool) -> Result<()> {
+        changes::check_data(changes, &self.args.allow_replacing)?;
+        if !exists {
+            return Ok(());
+        }
+        self.emit_plan(changes::json(changes));
+        self.show(|| {
+            changes::show(changes);
+            Ok(())
+        })?;
+        if self.confirm("Make these changes?")? { Ok(()) } else { Err(Error::new("nothing was changed").exit(REFUSED)) }
+    }
+
+    /// The plan and the templates, and nothing else.
+    fn dry_run(
+        &self,
+        aws: &Aws,
+        place: &Place,
+        answers: &Answers,
+        rates: &Rates,
+        existing: Option<&Existing>,
+    ) -> Result<()> {
+        self.emit_plan(plan::json(aws, &place.stack, answers, rates, existing.is_some())?);
+        self.show(|| plan::show(aws, &place.stack, answers, rates, existing.is_some()))?;
+        let main = templates::main(&place.stack, answers)?;
+        if let Some(existing) = existing {
+            let changes = changes::of_templates(&existing.template, &main)?;
+            self.emit_plan(changes::json(&changes));
+            self.show(|| {
+                changes::show(&changes);
+                Ok(())
+            })?;
+        }
+        let directory = env::temp_dir().join(format!("runvoy-plan-{}", place.stack));
+        fs::create_dir_all(&directory).context(format!("can't make `{}`", directory.display()))?;
+        for (name, template) in [("bucket.yaml", templates::bucket(&place.stack)?), ("main.yaml", main)] {
+            let path = directory.join(name);
+            fs::write(&path, template).context(format!("can't write `{}`", path.display()))?;
+            if !self.args.json {
+                ui::line(path.display())?;
             }
         }
         Ok(())
     }
-}
 
-impl Deployed {
-    fn note(&self) -> &'static str {
-        if self.changed { "" } else { "nothing to change" }
+    /// Programs are told by events instead.
+    fn show(&self, show: impl FnOnce() -> Result<()>) -> Result<()> {
+        if self.args.json { Ok(()) } else { self.progress.suspend(show) }
     }
 
-    fn output(&self, name: &str) -> Result<&str> {
-        self.outputs
-            .get(name)
-            .map(String::as_str)
-            .ok_or_else(|| Error::new(format!("the stack has no output `{name}`")))
+    fn emit_plan(&self, plan: Value) {
+        self.progress.emit(&Event::Plan { plan });
     }
-}
 
-impl Admin {
-    fn key(&self) -> Option<&ApiKey> {
-        match self {
-            Self::New(key) | Self::Known(key) => Some(key),
-            Self::Elsewhere(_) => None,
+    fn confirm(&self, question: &str) -> Result<bool> {
+        let ask = || Confirm::new().with_prompt(question).default(true).interact();
+        if self.can_ask { Ok(self.progress.suspend(ask)?) } else { Ok(true) }
+    }
+
+    /// What is known of a failure, at length.
+    fn card(&self, error: &Error) {
+        if let Some(card) = error.find::<Card>() {
+            self.progress.emit(&Event::Failure { failure: failure::json(card) });
+        }
+        if !self.args.json {
+            failure::show(error);
         }
     }
+
+    fn report(&self, place: &Place, answers: &Answers, installed: Installed) -> Report {
+        Report {
+            stack: place.stack.clone(),
+            region: place.region.clone(),
+            email: answers.admin_email.clone(),
+            config: self.config.path().to_owned(),
+            is_current: self.config.profile_name(None) == place.stack,
+            installed,
+        }
+    }
+}
+
+/// The command that goes on from here: the same one, with the place that was chosen.
+fn resume(place: &Place, args: &Args) -> String {
+    let mut words: Vec<String> = vec!["runvoy".into()];
+    words.extend(env::args().skip(1).map(|word| quote(&word)));
+    if !args.name.is_given() {
+        words.extend(["--stack-name".into(), place.stack.clone()]);
+    }
+    if args.region.is_none() {
+        words.extend(["--region".into(), place.region.clone()]);
+    }
+    words.join(" ")
+}
+
+/// As a shell reads it.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -36,15 +36,19 @@ pub enum Source {
 }
 
 impl Source {
-    /// Finds the source and checks that it can be used.
-    pub async fn find(zip: Option<&Path>) -> Result<Self> {
+    /// Finds the source. What a checkout is built with is for the preflight to check.
+    pub fn find(zip: Option<&Path>) -> Result<Self> {
         match zip {
             Some(zip) => Artifact::read(zip).map(Self::Zip).map_err(|error| error.exit(PREFLIGHT)),
-            None => {
-                let checkout = checkout(&env::current_dir()?)?;
-                check_tools().await?;
-                Ok(Self::Checkout(checkout))
-            }
+            None => checkout(&env::current_dir()?).map(Self::Checkout),
+        }
+    }
+
+    /// The checkout to build from, if that is what it is.
+    pub fn checkout(&self) -> Option<&Path> {
+        match self {
+            Self::Zip(_) => None,
+            Self::Checkout(root) => Some(root),
         }
     }
 
@@ -65,16 +69,6 @@ fn checkout(directory: &Path) -> Result<PathBuf> {
             .hint("change to the checkout, or name a built zip with `--artifact`")
             .exit(PREFLIGHT)
     })
-}
-
-async fn check_tools() -> Result<()> {
-    let found = cargo().args(["lambda", "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
-    if found.is_ok_and(|status| status.success()) {
-        return Ok(());
-    }
-    Err(Error::new("`cargo lambda` does not work here, and it is what builds the orchestrator")
-        .hint("`pip install cargo-lambda` (it brings zig), or name a built zip with `--artifact`")
-        .exit(PREFLIGHT))
 }
 
 fn cargo() -> Command {

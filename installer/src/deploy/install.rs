@@ -64,7 +64,7 @@ impl Installation<'_> {
             preflight::create_service_linked_role(self.aws, &step).await?;
             step.done("");
         }
-        let version = source.is_checkout().then_some(env!("CARGO_PKG_VERSION"));
+        let version = source.checkout().map(|_| env!("CARGO_PKG_VERSION"));
         let (bucket_template, template) = (templates::bucket(self.stack)?, templates::main(self.stack, self.answers)?);
         let (bucket, artifact, ()) = tokio::try_join!(
             self.bucket_stack(&bucket_template),
@@ -135,7 +135,6 @@ impl Installation<'_> {
     /// The main stack, with the viewer's page where it has an address of its own.
     async fn everything(&self, release: &mut LoadedRelease) -> Result<Deployed> {
         if self.answers.viewer == Viewer::FunctionUrl {
-            viewer::withdraw(self.aws, self.stack, self.progress).await?;
             return self.main_stack(release).await;
         }
         // AWS makes the page's address up: it is known only once the stack stands.
@@ -162,6 +161,9 @@ impl Installation<'_> {
             template_url: Some(release.template_url.clone()),
             parameters: release.parameters.clone(),
         };
+        if self.answers.viewer == Viewer::FunctionUrl {
+            viewer::withdraw(self.aws, self.stack, &step).await?;
+        }
         let mut guard = |changes: &[Change]| (self.guard)(changes);
         let deployed = stack::deploy(self.aws, &wanted, &mut guard, self.learned, &step, self.progress).await?;
         step.done(deployed.note());

@@ -16,7 +16,6 @@ use crate::{
     error::{Error, Result},
     templates::{self, Group, ResourceInfo},
 };
-#[allow(unused_imports)] // For `init --dry-run`.
 pub use diff::of_templates;
 pub use indexes::check_indexes;
 pub use show::show;

@@ -9,7 +9,7 @@ const RETENTIONS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 /// Each question of `runvoy init`, as a flag.
-#[derive(clap::Args, Default)]
+#[derive(clap::Args, Default, Clone)]
 pub struct Flags {
     /// How containers reach the internet [default: public]
     #[arg(long, value_name = "KIND")]

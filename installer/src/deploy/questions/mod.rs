@@ -25,22 +25,15 @@ const MOST_POLICIES: usize = 10;
 
 const ECR_EXAMPLE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/terraform:1.10.5";
 
-/// What is asked for where no flag says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ask {
-    /// Nothing.
-    Never,
-    /// Everything, for a first deployment only: a deployment's own answers stay.
-    First,
-    /// Everything, with a deployment's own answers as defaults.
-    Everything,
-}
-
 /// The choices: `deployed` are those of the deployment as it is. Exit code 2 for choices that contradict each other, 5
 /// for a change that a deployment can't make without harm to what runs.
-pub fn answer(flags: Flags, deployed: Option<Answers>, ask: Ask) -> Result<Answers> {
-    let ask = ask == Ask::Everything || ask == Ask::First && deployed.is_none();
-    let mut answers = deployed.clone().unwrap_or_else(defaults);
+pub fn answer(
+    flags: Flags,
+    deployed: Option<Answers>,
+    remembered: Option<Answers>,
+    ask: bool,
+) -> Result<Answers> {
+    let mut answers = deployed.clone().or(remembered).unwrap_or_else(defaults);
     answers.version = env!("CARGO_PKG_VERSION").to_owned();
     network(&flags, &mut answers, ask)?;
     answers.architecture = choose(flags.architecture, answers.architecture, ask, ask::architecture)?;

@@ -37,7 +37,7 @@ pub struct Place {
 }
 
 /// How flags name a deployment.
-#[derive(clap::Args, Default)]
+#[derive(clap::Args, Default, Clone)]
 pub struct NameFlags {
     /// Name of the deployment, and of the profile that is saved for it [default: runvoy]
     #[arg(long, value_name = "NAME", value_parser = stack_name, conflicts_with_all = ["company", "environment"])]
@@ -51,6 +51,11 @@ pub struct NameFlags {
 }
 
 impl NameFlags {
+    /// Whether they name one.
+    pub fn is_given(&self) -> bool {
+        self.stack_name.is_some() || self.company.is_some()
+    }
+
     /// The name, if one is given.
     pub fn name(self) -> Result<Option<String>> {
         let (Some(company), Some(environment)) = (self.company, self.environment) else { return Ok(self.stack_name) };

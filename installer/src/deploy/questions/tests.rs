@@ -14,11 +14,11 @@ fn flags(line: &str) -> Flags {
 }
 
 fn first(line: &str) -> Result<Answers> {
-    answer(flags(&format!("--admin-email a@example.com {line}")), None, Ask::Never)
+    answer(flags(&format!("--admin-email a@example.com {line}")), None, None, false)
 }
 
 fn then(line: &str, deployed: &Answers) -> Result<Answers> {
-    answer(flags(line), Some(deployed.clone()), Ask::First)
+    answer(flags(line), Some(deployed.clone()), None, false)
 }
 
 #[test]

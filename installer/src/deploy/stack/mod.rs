@@ -24,10 +24,11 @@ use crate::{
     templates,
 };
 use change_set::{ChangeSet, Executed, Made};
-#[allow(unused_imports)] // Ctrl-C offers it.
 pub use remove::cancel_update;
 pub use remove::delete;
 
+/// The largest template, in bytes, that CloudFormation takes without a bucket.
+const LARGEST_BODY: usize = 51_200;
 /// How often what to do is worked out anew because the stack has moved on meanwhile.
 const ROUNDS: usize = 4;
 
@@ -51,9 +52,6 @@ pub struct Deployed {
     pub outputs: BTreeMap<String, String>,
     /// Whether anything was changed.
     pub changed: bool,
-    /// Its id, under which AWS knows it even when it is gone.
-    #[allow(dead_code)] // For whoever offers to cancel or to look at it.
-    pub id: String,
 }
 
 impl Wanted<'_> {
@@ -219,8 +217,17 @@ impl Deployed {
             Some((output.output_key()?.to_owned(), output.output_value()?.to_owned()))
         };
         let outputs = stack.outputs().iter().filter_map(pair).collect();
-        Self { outputs, changed, id: stack.stack_id().unwrap_or_default().to_owned() }
+        Self { outputs, changed }
     }
+}
+
+/// Lets AWS check a template that is small enough to be sent by itself; larger ones are checked with their change set.
+pub async fn validate(aws: &Aws, what: &str, template: &str) -> Result<()> {
+    if template.len() > LARGEST_BODY {
+        return Ok(());
+    }
+    let checked = aws.cloudformation().validate_template().template_body(template).send().await;
+    checked.map(drop).map_err(explain).context(format!("AWS does not accept the {what} template"))
 }
 
 /// The template that the stack was made from.

@@ -90,25 +90,12 @@ pub(super) async fn stuck(aws: &Aws, id: &str) -> Result<Vec<Stuck>> {
     Ok(found)
 }
 
-/// Gives up the update that runs on a stack, and sees that through. An update that has come too far for it is left to end.
-///
-/// Returns where the stack came to rest.
-#[allow(dead_code)] // Ctrl-C offers it.
-pub async fn cancel_update(
-    aws: &Aws,
-    id: &str,
-    descriptions: &BTreeMap<String, String>,
-    step: &Step,
-) -> Result<StackStatus> {
-    let request = aws.cloudformation().cancel_update_stack().stack_name(id);
-    if let Err(error) = request.client_request_token(token("runvoy-cancel")?).send().await {
-        let too_late = error.code() == Some("ValidationError");
-        let error = explain(error);
-        match find(aws, id).await? {
-            Some(stack) if too_late && Move::from(stack.stack_status()) == Move::Wait => {}
-            Some(stack) if too_late => return Ok(stack.stack_status.unwrap_or(StackStatus::UpdateComplete)),
-            _ => return Err(error).context("can't cancel the update"),
-        }
+/// Gives up the update that runs on a stack: AWS puts everything back, which whoever follows the stack sees. An update
+/// that has come too far for it is left to end.
+pub async fn cancel_update(aws: &Aws, name: &str) -> Result<()> {
+    let request = aws.cloudformation().cancel_update_stack().stack_name(name);
+    match request.client_request_token(token("runvoy-cancel")?).send().await {
+        Err(error) if error.code() != Some("ValidationError") => Err(explain(error)).context("can't cancel the update"),
+        _ => Ok(()),
     }
-    Ok(watch::follow(aws, id, Since::Beginning, descriptions, step).await?.status)
 }

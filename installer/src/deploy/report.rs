@@ -1,0 +1,103 @@
+//! The end of a run, for people and for programs. A new key is told in this one place.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{
+    admin::Admin,
+    install::Installed,
+    interrupt::INTERRUPTED,
+    progress::{Outcome, RunResult},
+};
+use crate::{
+    error::{Error, Result},
+    ui,
+};
+
+/// Exit code of a refusal.
+const REFUSED: u8 = 5;
+
+/// A deployment that works.
+pub struct Report {
+    /// Its name, which is the profile's too.
+    pub stack: String,
+    /// Its region.
+    pub region: String,
+    /// The first admin's address.
+    pub email: String,
+    /// The file that holds the profile.
+    pub config: PathBuf,
+    /// Whether commands mean this profile without being told.
+    pub is_current: bool,
+    /// What came of it.
+    pub installed: Installed,
+}
+
+impl Report {
+    /// Whether it tells a key that nobody has seen yet.
+    pub fn is_new_key(&self) -> bool {
+        matches!(self.installed.admin, Admin::New(_))
+    }
+
+    /// The result on stdout, and what to do with it on stderr.
+    pub fn show(&self) -> Result<()> {
+        let Self { stack, config, .. } = self;
+        ui::line(format_args!("endpoint  {}", self.installed.endpoint))?;
+        if !matches!(self.installed.admin, Admin::Elsewhere(_)) {
+            ui::line(format_args!("profile   {stack} (in {})", config.display()))?;
+        }
+        match &self.installed.admin {
+            Admin::New(key) => {
+                ui::line(format_args!("admin     {}", self.email))?;
+                ui::line(format_args!("key       {}", key.reveal()))?;
+                let profile = if self.is_current { String::new() } else { format!("--profile {stack} ") };
+                ui::note(format_args!("The key is shown this once. Try it: `runvoy {profile}exec 'echo hello'`"));
+            }
+            Admin::Known(_) => {}
+            Admin::Elsewhere(owner) => ui::note(format_args!(
+                "To use it from here, ask {owner} for a key (`runvoy admin add-user`) and run `runvoy configure`.\n\
+                 If that key is lost, this replaces it:\n  \
+                 runvoy init --stack-name {stack} --region {} --reissue-admin-key",
+                self.region
+            )),
+        }
+        Ok(())
+    }
+
+    /// The same as the last event of a run that took this long.
+    pub fn result(&self, took: Duration) -> RunResult {
+        let outcome = if self.installed.changed { Outcome::Done } else { Outcome::NothingToDo };
+        let has_profile = !matches!(self.installed.admin, Admin::Elsewhere(_));
+        let key = match &self.installed.admin {
+            Admin::New(key) => Some(key.reveal().to_owned()),
+            _ => None,
+        };
+        RunResult {
+            endpoint: Some(self.installed.endpoint.clone()),
+            profile: has_profile.then(|| self.stack.clone()),
+            config: has_profile.then(|| self.config.display().to_string()),
+            admin_email: key.is_some().then(|| self.email.clone()),
+            admin_key: key,
+            ..RunResult::new(outcome, 0, took)
+        }
+    }
+}
+
+/// The end of a run that only showed what it would do.
+pub fn nothing(took: Duration) -> RunResult {
+    RunResult::new(Outcome::NothingToDo, 0, took)
+}
+
+/// The end of a run that failed, or was refused or interrupted. `resume` goes on from there.
+pub fn failure(error: &Error, resume: Option<String>, took: Duration) -> RunResult {
+    let outcome = match error.code() {
+        INTERRUPTED => Outcome::Interrupted,
+        REFUSED => Outcome::Refused,
+        _ => Outcome::Failed,
+    };
+    RunResult {
+        error: Some(error.explain()),
+        hint: error.next_step().map(str::to_owned),
+        resume,
+        ..RunResult::new(outcome, error.code(), took)
+    }
+}
