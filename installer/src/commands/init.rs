@@ -89,8 +89,10 @@ pub async fn run(args: Args) -> Result<()> {
     }
     let resume = format!("runvoy init --stack-name {} --region {}", args.stack_name, aws.region);
     let service_linked_role = report.service_linked_role;
-    let deployment =
-        Deployment { aws, stack: args.stack_name, answers, service_linked_role, progress: Progress::new() };
+    let progress = Progress::new();
+    let view = progress.clone();
+    aws.on_notice(move |text| view.say(text));
+    let deployment = Deployment { aws, stack: args.stack_name, answers, service_linked_role, progress };
     until_interrupted(deployment.deploy(source, &mut config), &resume).await
 }
 

@@ -6,6 +6,7 @@ mod deployment;
 mod execution;
 mod http;
 mod lock;
+mod preflight;
 mod repair;
 mod viewer;
 mod world;
