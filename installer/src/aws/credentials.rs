@@ -12,13 +12,9 @@ use aws_credential_types::{
     Credentials,
     provider::{self, ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future},
 };
-use aws_sdk_sts::config::{
-    interceptors::InterceptorContext,
-    retry::{ClassifyRetry, RetryAction},
-};
 use tokio::time::sleep;
 
-use super::{explain, load};
+use super::{Expired, explain, load};
 use crate::ui;
 
 /// How long somebody has for signing in again.
@@ -30,29 +26,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(3);
 const MARGIN: Duration = Duration::from_secs(10);
 /// How long a refusal after a renewal is taken to be about the former ones.
 const GRACE: Duration = Duration::from_secs(5);
-/// What AWS's services call expired credentials.
-const EXPIRED: [&str; 4] = ["ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"];
-
 type Notice = Box<dyn Fn(&str) + Send + Sync>;
-
-/// The credentials have expired and there are no others.
-#[derive(Debug, Clone)]
-pub struct Expired {
-    why: String,
-}
-
-impl Expired {
-    /// What to do about it.
-    pub const HINT: &str = "sign in again (e.g. `aws sso login`), then run the same command: it goes on from there";
-}
-
-impl fmt::Display for Expired {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the AWS credentials have expired, and there are no fresh ones: {}", self.why)
-    }
-}
-
-impl std::error::Error for Expired {}
 
 /// Credentials that are renewed when AWS calls them expired. Also the SDK's witness of each reply.
 #[derive(Clone)]
@@ -215,66 +189,15 @@ impl ProvideCredentials for Renewing {
     }
 }
 
-/// A reply that calls the credentials expired is not the end: the next attempt finds fresh ones.
-impl ClassifyRetry for Renewing {
-    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        let body =
-            context.response().filter(|reply| matches!(reply.status().as_u16(), 400 | 403)).map(|reply| reply.body());
-        if !body.and_then(|body| body.bytes()).is_some_and(says_expired) {
-            return RetryAction::NoActionIndicated;
-        }
-        self.refuse();
-        RetryAction::client_error()
-    }
-
-    fn name(&self) -> &'static str {
-        "Expired credentials"
-    }
-}
-
 impl fmt::Debug for Renewing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Renewing")
     }
 }
 
-/// Whether this error code means expired credentials.
-pub(super) fn is_expired(code: &str) -> bool {
-    EXPIRED.contains(&code)
-}
-
-/// The code as an element or a member of an error's body.
-fn says_expired(body: &[u8]) -> bool {
-    let body = String::from_utf8_lossy(body);
-    EXPIRED.iter().any(|code| {
-        body.contains(&format!("<Code>{code}</Code>"))
-            || body.contains(&format!("{code}\"")) && (body.contains("\"__type\"") || body.contains("\"code\""))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn expired_credentials_are_told_from_other_refusals() {
-        let replies = [
-            "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code></Error></ErrorResponse>",
-            r#"{"__type":"com.amazon.coral.service#ExpiredTokenException","message":"The security token is expired"}"#,
-            "<Response><Errors><Error><Code>RequestExpired</Code></Error></Errors></Response>",
-        ];
-        for reply in replies {
-            assert!(says_expired(reply.as_bytes()), "{reply}");
-        }
-        let others = [
-            "<Error><Code>AccessDenied</Code><Message>ExpiredToken</Message></Error>",
-            r#"{"__type":"ValidationException","message":"ExpiredToken is no name"}"#,
-            "",
-        ];
-        for reply in others {
-            assert!(!says_expired(reply.as_bytes()), "{reply}");
-        }
-    }
 
     #[test]
     fn refused_credentials_are_not_used_again_and_those_at_their_end_neither() {

@@ -1,6 +1,9 @@
 //! The AWS account that a command works on.
 
+mod call_error;
 mod credentials;
+mod expired;
+mod service;
 mod signed;
 mod weather;
 
@@ -16,8 +19,10 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 
-pub use credentials::Expired;
-pub use signed::{CallError, Method, Service};
+pub use call_error::CallError;
+pub use expired::Expired;
+pub use service::Service;
+pub use signed::Method;
 
 use crate::error::{Error, Result, ResultExt as _};
 use credentials::Renewing;

@@ -7,6 +7,7 @@ mod deployment;
 mod execution;
 mod http;
 mod lock;
+mod preflight;
 mod repair;
 mod seeding;
 mod stacks;

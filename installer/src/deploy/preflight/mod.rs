@@ -114,7 +114,7 @@ async fn room(subject: &Subject<'_>) -> ([Check; 6], Learned) {
         check("bucket", names::bucket(subject)),
         check("data", names::data(subject)),
         check("names", names::leftovers(subject)),
-        timeout(LIMIT, subject.stacks.learned()),
+        timeout(LIMIT, Box::pin(subject.stacks.learned())),
     );
     ([vpcs, fargate, lambda, bucket, data, names], learned.unwrap_or_else(|_| Learned::none()))
 }
@@ -133,7 +133,8 @@ async fn within<T>(
     name: &'static str,
     look: impl Future<Output = (Outcome, T)>,
 ) -> (Check, Option<T>) {
-    match timeout(limit, look).await {
+    // Boxed: side by side on one stack, the SDK's calls would overflow it.
+    match timeout(limit, Box::pin(look)).await {
         Ok((outcome, found)) => (Check { name, outcome }, Some(found)),
         Err(_) => {
             let why = format!("no answer within {limit:?}");

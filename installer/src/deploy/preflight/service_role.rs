@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::Outcome;
+use super::{Outcome, xml};
 use crate::{
     aws::{Aws, CallError, Service},
     deploy::progress::Step,
@@ -12,6 +12,7 @@ use crate::{
 };
 
 const ROLE: &str = "AWSServiceRoleForECS";
+const PATH: &str = "/aws-service-role/ecs.amazonaws.com/";
 const ECS: &str = "ecs.amazonaws.com";
 /// How long a new role takes to show up at most.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -25,16 +26,22 @@ fn decide(found: &Result<bool, CallError>) -> (Outcome, bool) {
     match found {
         Ok(true) => (Outcome::Pass(format!("`{ROLE}` exists")), true),
         Ok(false) => (Outcome::Pass(format!("`{ROLE}` does not exist yet: it will be created first")), false),
-        Err(error) => (Outcome::unread("iam:GetRole", error), false),
+        Err(error) => (Outcome::unread("iam:ListRoles", error), false),
     }
 }
 
+/// By its path, which is the service's own.
 async fn find(aws: &Aws) -> Result<bool, CallError> {
-    match aws.query(Service::Iam, "GetRole", &[("RoleName", ROLE)]).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.code == "NoSuchEntity" => Ok(false),
-        Err(error) => Err(error),
-    }
+    let reply = aws.query(Service::Iam, "ListRoles", &[("PathPrefix", PATH)]).await?;
+    read(&reply).ok_or_else(|| CallError {
+        code: "UnreadableReply".into(),
+        message: "the answer lists no roles, not even none".into(),
+        status: 200,
+    })
+}
+
+fn read(reply: &str) -> Option<bool> {
+    Some(!xml::entries(xml::parse(reply)?.root(), "Roles")?.is_empty())
 }
 
 /// Creates the role and waits until it can be seen. One that exists already is as good.
@@ -82,6 +89,14 @@ mod tests {
         assert!(matches!(outcome, Outcome::Pass(text) if text.contains("will be created")) && !there);
         let (outcome, there) = decide(&Err(error("AccessDenied", "")));
         assert!(matches!(outcome, Outcome::Unknown { .. }) && !there);
+    }
+
+    #[test]
+    fn only_a_list_tells_whether_the_role_is_there() {
+        let list = |roles: &str| read(&format!(r#"<R xmlns="https://iam.amazonaws.com/doc/2010-05-08/">{roles}</R>"#));
+        assert_eq!(list("<Roles><member><RoleName>x</RoleName></member></Roles>"), Some(true));
+        assert_eq!(list("<Roles/>"), Some(false));
+        assert_eq!(list(""), None);
     }
 
     #[test]

@@ -154,6 +154,7 @@ fn lambda_name(head: &Parts) -> (String, String) {
     let method = head.method.as_str();
     let detail = parts.get(2).copied().unwrap_or_default().to_owned();
     let action = match (method, parts.get(1..).unwrap_or_default()) {
+        ("GET", ["account-settings"]) => "GetAccountSettings",
         ("GET", ["functions"]) => "ListFunctions",
         ("POST", ["functions"]) => "CreateFunction",
         ("GET", ["functions", _]) => "GetFunction",
