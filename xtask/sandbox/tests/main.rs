@@ -2,4 +2,5 @@
 
 mod lifecycle;
 mod proxy;
+mod pty;
 mod support;
