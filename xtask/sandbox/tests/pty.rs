@@ -20,7 +20,9 @@ fn shows(text: &str) -> impl Fn(&vt100::Screen) -> bool {
 
 #[test]
 fn a_question_is_answered_by_typing() {
-    let mut pty = shell("test -t 0 && test -t 1 && test -t 2 && printf 'name? ' && read -r name && echo \"hello $name\"; stty size");
+    let mut pty = shell(
+        "test -t 0 && test -t 1 && test -t 2 && printf 'name? ' && read -r name && echo \"hello $name\"; stty size",
+    );
     pty.wait_for(shows("name? "), PATIENCE).unwrap();
     pty.type_text("ada\r").unwrap();
     assert!(pty.wait(PATIENCE).unwrap().success());
