@@ -54,7 +54,7 @@ async fn check(sandbox: &Sandbox, artifact: &Path, runner: &str) -> Result<()> {
     let mut command = runner.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     command.push(bootstrap.display().to_string());
     let mut function = start(sandbox, &api, &command).await?;
-    let key = admin_key(sandbox)?;
+    let key = saved(sandbox, "api_key")?;
     let checked = tokio::select! {
         checked = requests(&api, &key) => checked,
         status = function.wait() => Err(anyhow::anyhow!("the function ended with {}", status?)),
@@ -132,16 +132,16 @@ async fn deployed_environment(sandbox: &Sandbox, name: &str) -> Result<BTreeMap<
     serde_json::from_value(configuration["Environment"]["Variables"].clone()).context("the function has no environment")
 }
 
-/// The admin's key, from the config file that `init` has written.
-fn admin_key(sandbox: &Sandbox) -> Result<String> {
+/// What `init` has saved in the config file about the one deployment: `api_key`, `api_endpoint`.
+pub fn saved(sandbox: &Sandbox, what: &str) -> Result<String> {
     let path = sandbox.layout().config();
     let text = fs::read_to_string(&path).with_context(|| format!("can't read `{}`", path.display()))?;
     let config: serde_yaml::Value = serde_yaml::from_str(&text).context("the config file is broken")?;
     let profiles = config.get("profiles").and_then(serde_yaml::Value::as_mapping).context("it has no profiles")?;
-    let keys = profiles.values().filter_map(|profile| profile.get("api_key")?.as_str()).collect::<Vec<_>>();
-    match keys[..] {
-        [key] => Ok(key.to_owned()),
-        _ => bail!("`{}` should hold one key, not {}", path.display(), keys.len()),
+    let values = profiles.values().filter_map(|profile| profile.get(what)?.as_str()).collect::<Vec<_>>();
+    match values[..] {
+        [value] => Ok(value.to_owned()),
+        _ => bail!("`{}` should hold one `{what}`, not {}", path.display(), values.len()),
     }
 }
 

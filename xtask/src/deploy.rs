@@ -60,7 +60,8 @@ async fn prepare(layout: &Layout, interrupts: &mut Interrupts) -> Result<Outcome
     }
 }
 
-async fn build(layout: &Layout, interrupts: &mut Interrupts) -> Result<Outcome<()>> {
+/// The CLI, into [`Layout::bin`].
+pub async fn build(layout: &Layout, interrupts: &mut Interrupts) -> Result<Outcome<()>> {
     // As a part of the workspace: by itself it would be built with other features of its dependencies than in the tests,
     // and all of them twice.
     let built = child::run(child::cargo(layout).args(["build", "--workspace", "--bin", "runvoy"]), interrupts).await?;

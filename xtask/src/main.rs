@@ -1,9 +1,10 @@
-//! The project's own commands: `cargo xtask sandbox | test | ci | boot`.
+//! The project's own commands: `cargo xtask sandbox | test | ci | boot | docs`.
 
 mod boot;
 mod child;
 mod ci;
 mod deploy;
+mod docs;
 mod interrupts;
 mod sandbox;
 mod test;
@@ -27,6 +28,7 @@ enum Command {
     Test(test::Args),
     Ci(ci::Args),
     Boot(boot::Args),
+    Docs(docs::Args),
 }
 
 #[tokio::main]
@@ -36,6 +38,7 @@ async fn main() -> ExitCode {
         Command::Test(args) => test::run(args).await,
         Command::Ci(args) => ci::run(args).await,
         Command::Boot(args) => boot::run(args).await,
+        Command::Docs(args) => docs::run(args).await,
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

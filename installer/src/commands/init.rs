@@ -93,25 +93,30 @@ pub struct Args {
 /// Deploys runvoy into an AWS account, or changes it there, and proves that it works.
 pub async fn run(args: Args) -> Result<()> {
     let (started, mut interrupts) = (Instant::now(), Interrupts::catch()?);
-    let mut init = Init::new(args)?;
-    let ended = init.run(&mut interrupts).await;
-    let result = match &ended {
-        Ok(None) => report::nothing(started.elapsed()),
-        Ok(Some(report)) => report.result(started.elapsed()),
-        Err(error) => {
-            init.card(error);
-            report::failure(error, init.resume.clone(), started.elapsed())
+    let progress = Progress::new(View::choose(args.json));
+    let is_json = args.json;
+    let mut resume = None;
+    let ended = match Init::new(args, progress.clone()) {
+        Ok(mut init) => {
+            let ended = init.run(&mut interrupts).await;
+            if let Err(error) = &ended {
+                init.card(error);
+            }
+            resume = init.resume;
+            ended
         }
+        Err(error) => Err(error),
     };
-    init.progress.emit(&Event::Result(result));
-    let Some(report) = ended? else { return Ok(()) };
-    if !init.args.json {
-        report.show()?;
+    progress.emit(&match &ended {
+        Ok(None) => Event::Result(report::nothing(started.elapsed())),
+        Ok(Some(report)) => Event::Result(report.result(started.elapsed())),
+        Err(error) => Event::Result(report::failure(error, resume, started.elapsed())),
+    });
+    match ended? {
+        Some(report) if is_json => report.shown(),
+        Some(report) => report.show().and_then(|()| report.shown()),
+        None => Ok(()),
     }
-    if report.is_new_key() {
-        admin::shown(&report.stack, &mut init.config)?;
-    }
-    Ok(())
 }
 
 /// One run of the command.
@@ -126,13 +131,12 @@ struct Init {
 }
 
 impl Init {
-    fn new(args: Args) -> Result<Self> {
+    fn new(args: Args, progress: Progress) -> Result<Self> {
         let can_ask = ui::can_ask() && !args.yes && !args.json;
         if !can_ask && !args.yes && !args.dry_run {
             let hint = "add `--yes` to take flags and defaults; `runvoy init --help` lists the flags";
             return Err(Error::new("there is no terminal to ask questions on").hint(hint).exit(2));
         }
-        let progress = Progress::new(View::choose(args.json));
         Ok(Self { args, config: Config::load()?, progress, can_ask, resume: None })
     }
 
@@ -146,7 +150,9 @@ impl Init {
                 Err(Error::new(problem).hint("`runvoy init` makes one; `--stack-name` names another").exit(PREFLIGHT))
             }
             (Some(existing), _) if self.args.reissue_admin_key => self.reissue(&aws, &place, existing).await.map(Some),
-            (Some(existing), _) if self.args.rollback => self.roll_back(&aws, &place, existing, interrupts).await,
+            (Some(existing), _) if self.args.rollback => {
+                self.roll_back(&aws, &place, existing, interrupts).await.map(Some)
+            }
             _ => self.deploy(&aws, &place, existing, interrupts).await,
         }
     }
@@ -249,9 +255,9 @@ impl Init {
         &mut self,
         aws: &Aws,
         place: &Place,
-        existing: Existing,
+        existing: &Existing,
         interrupts: &mut Interrupts,
-    ) -> Result<Option<Report>> {
+    ) -> Result<Report> {
         let bucket = name::bucket(&place.stack, &aws.account, &aws.region);
         let load = async {
             let deployed = release::deployed(aws, &existing.stack).await?;
@@ -278,7 +284,7 @@ impl Init {
         let mut config = Config::load()?;
         let work = installation.roll_back(&loaded, &mut config);
         let installed = self.during(interrupts, aws, place, work).await?;
-        Ok(Some(self.report(place, &answers, installed)))
+        Ok(self.report(place, &answers, installed))
     }
 
     /// A new key for the first admin.

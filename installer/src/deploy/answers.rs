@@ -23,6 +23,11 @@ pub struct Answers {
     /// ARNs of the policies that say it, with [`TaskPermissions::Policies`].
     #[serde(default)]
     pub task_policy_arns: Vec<String>,
+    /// Whether a network is made for it.
+    pub fn makes_network(&self) -> bool {
+        self.network != Network::Existing
+    }
+
     /// Whether executions take spare capacity unless they say otherwise.
     pub spot: bool,
     /// How long the commands' output is kept.

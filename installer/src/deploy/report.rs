@@ -3,12 +3,13 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{
-    admin::Admin,
+    admin::{self, Admin},
     install::Installed,
     interrupt::INTERRUPTED,
     progress::{Outcome, RunResult},
 };
 use crate::{
+    config::Config,
     error::{Error, Result},
     ui,
 };
@@ -33,9 +34,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether it tells a key that nobody has seen yet.
-    pub fn is_new_key(&self) -> bool {
-        matches!(self.installed.admin, Admin::New(_))
+    /// Takes note that a new key has been told. It is kept in the config file all the same.
+    pub fn shown(&self) -> Result<()> {
+        match self.installed.admin {
+            Admin::New(_) => admin::shown(&self.stack, &mut Config::load()?),
+            _ => Ok(()),
+        }
     }
 
     /// The result on stdout, and what to do with it on stderr.

@@ -3,4 +3,5 @@
 mod lifecycle;
 mod proxy;
 mod script;
+mod pty;
 mod support;

@@ -24,7 +24,7 @@ pub struct Args {
 }
 
 /// Runs that nobody looks for by name are called after their process.
-const PREFIXES: [&str; 2] = ["run-", "boot-"];
+const PREFIXES: [&str; 3] = ["run-", "boot-", "docs-"];
 
 /// Runs the command.
 pub async fn run(args: Args) -> Result<u8> {

@@ -25,7 +25,7 @@ pub struct Flags {
     pub(super) public_ip: Option<bool>,
     /// CPU of functions and containers [default: arm64]
     #[arg(long)]
-    pub(super) architecture: Option<Architecture>,
+    pub architecture: Option<Architecture>,
     /// Run on spare capacity unless an execution says otherwise: cheaper, and AWS may interrupt it [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
     pub(super) spot: Option<bool>,
@@ -49,7 +49,7 @@ pub struct Flags {
     pub(super) viewer: Option<Viewer>,
     /// E-mail address of the first admin [default: git's `user.email`]
     #[arg(long, value_name = "EMAIL", value_parser = email)]
-    pub(super) admin_email: Option<String>,
+    pub admin_email: Option<String>,
 }
 
 /// An address, or nobody's.

@@ -12,7 +12,7 @@ use super::answers::{
 use crate::error::{Error, Result};
 
 pub use flags::Flags;
-pub use place::{NameFlags, default_region, place, region};
+pub use place::{NameFlags, Place, default_region, place, region};
 
 /// Exit code of what was asked for wrongly.
 const USAGE: u8 = 2;
