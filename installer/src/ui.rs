@@ -145,6 +145,11 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
+/// `about 40 s`: the same of what has not begun.
+pub fn about(seconds: f64) -> String {
+    roughly(seconds).map_or_else(|| "a few seconds".into(), |time| format!("about {time}"))
+}
+
 /// `about 40 s left`: a guess, no more exact than guesses are.
 pub fn eta(seconds: f64) -> String {
     match roughly(seconds) {

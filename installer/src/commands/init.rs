@@ -14,7 +14,7 @@ use crate::{
         answers::Answers,
         build::Source,
         changes::{self, Change},
-        estimate::Learned,
+        estimate::{Estimate, Learned},
         existing::Existing,
         failure::{self, Card},
         install::{Installation, Installed},
@@ -186,7 +186,8 @@ impl Init {
         let look = preflight::run(aws, &place.stack, source.checkout(), architecture, existing.is_some());
         let mut checked = interrupts.before(async { Ok(look.await) }).await?;
         let remembered = Remembered::of(self.config.path(), &aws.account, &aws.region, &place.stack);
-        let answers = self.answer(existing.as_ref(), &remembered, &mut checked)?;
+        let answers = self.answer(existing.as_ref(), &remembered, &checked)?;
+        self.check(aws, place, &answers, &mut checked).await?;
         let rates = Rates::load(&aws.region, async |body| aws.json(Service::Pricing, PRICES, &body).await).await;
         if self.args.dry_run {
             return self.dry_run(aws, place, &answers, &rates, existing.as_ref()).map(|()| None);
@@ -194,6 +195,7 @@ impl Init {
         if existing.is_none() {
             self.emit_plan(plan::json(aws, &place.stack, &answers, &rates, false)?);
             self.show(|| plan::show(aws, &place.stack, &answers, &rates, false))?;
+            self.announce(&templates::main(&place.stack, &answers)?, &checked.learned)?;
             if !self.confirm("Go ahead?")? {
                 return Err(Error::new("nothing was changed").exit(REFUSED));
             }
@@ -217,12 +219,11 @@ impl Init {
         Ok(Some(self.report(place, &answers, installed)))
     }
 
-    /// What was found beforehand, and the choices. A check that failed ends it here, with nothing changed.
     fn answer(
         &self,
         existing: Option<&Existing>,
         remembered: &Remembered,
-        checked: &mut preflight::Report,
+        checked: &preflight::Report,
     ) -> Result<Answers> {
         let before = existing.map(|existing| existing.answers.clone());
         let ask = self.can_ask && (self.args.ask || existing.is_none());
@@ -233,6 +234,12 @@ impl Init {
             // A subnet can't move: later runs leave it where it is.
             answers.zones.clone_from(&checked.zones);
         }
+        Ok(answers)
+    }
+
+    /// What was found beforehand. A check that failed ends it here, with nothing changed.
+    async fn check(&self, aws: &Aws, place: &Place, answers: &Answers, checked: &mut preflight::Report) -> Result<()> {
+        checked.check_choices(aws, &place.stack, answers).await;
         if !answers.makes_network() {
             checked.drop_check(preflight::VPCS);
         }
@@ -245,7 +252,7 @@ impl Init {
             let problem = "something is in the way of the deployment, and nothing was changed";
             return Err(Error::new(problem).hint("see the checks marked ✗").exit(PREFLIGHT));
         }
-        Ok(answers)
+        Ok(())
     }
 }
 
@@ -360,6 +367,18 @@ impl Init {
         Ok(())
     }
 
+    /// How long AWS will take, and what it will spend the time on.
+    fn announce(&self, template: &str, learned: &Learned) -> Result<()> {
+        let estimate = Estimate::create(template, learned)?;
+        let resources = templates::resources(template)?;
+        let what =
+            |logical: &String| resources.get(logical).map_or(logical.as_str(), |info| &info.description).to_owned();
+        let path = estimate.critical_path().iter().map(what).collect::<Vec<_>>().join(" → ");
+        let time = ui::about(estimate.total().as_secs_f64());
+        self.progress.say(format!("AWS takes {time}, which is how long this takes one after the other: {path}"));
+        Ok(())
+    }
+
     /// Programs are told by events instead.
     fn show(&self, show: impl FnOnce() -> Result<()>) -> Result<()> {
         if self.args.json { Ok(()) } else { self.progress.suspend(show) }
@@ -412,5 +431,9 @@ fn resume(place: &Place, args: &Args) -> String {
 /// As a shell reads it.
 fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }

@@ -23,11 +23,6 @@ pub struct Answers {
     /// ARNs of the policies that say it, with [`TaskPermissions::Policies`].
     #[serde(default)]
     pub task_policy_arns: Vec<String>,
-    /// Whether a network is made for it.
-    pub fn makes_network(&self) -> bool {
-        self.network != Network::Existing
-    }
-
     /// Whether executions take spare capacity unless they say otherwise.
     pub spot: bool,
     /// How long the commands' output is kept.
@@ -111,6 +106,11 @@ pub enum TaskPermissions {
 }
 
 impl Answers {
+    /// Whether a network is made for it.
+    pub fn makes_network(&self) -> bool {
+        self.network != Network::Existing
+    }
+
     /// The policies of commands, as `Fn::Sub` texts.
     pub fn task_policies(&self) -> Vec<String> {
         match self.task_permissions {

@@ -5,11 +5,7 @@ use std::cmp::Ordering;
 use aws_sdk_cloudformation::types::Stack;
 use runvoy_api::infra::output;
 
-use super::{
-    answers::Answers,
-    stack,
-    status::Move,
-};
+use super::{answers::Answers, stack, status::Move};
 use crate::{
     aws::Aws,
     error::{Error, Result},
@@ -52,7 +48,8 @@ impl Existing {
             return Ok(());
         }
         let problem = format!("the deployment was made by runvoy {theirs}, and this is the older {ours}");
-        let hint = format!("use runvoy {theirs} or a newer one; `runvoy init --rollback` goes back to the release before");
+        let hint =
+            format!("use runvoy {theirs} or a newer one; `runvoy init --rollback` goes back to the release before");
         Err(Error::new(problem).hint(hint).exit(REFUSED))
     }
 

@@ -70,24 +70,25 @@ impl Interrupts {
         loop {
             tokio::select! {
                 biased;
-                result = &mut work => return result.map_err(|error| if is_of_a_prompt(&error) { left(what.resume) } else { error }),
-                _ = self.term.recv() => return Err(left(what.resume)),
+                result = &mut work => return result.map_err(|error| if is_of_a_prompt(&error) { left(what) } else { error }),
+                _ = self.term.recv() => return Err(left(what)),
                 _ = self.int.recv() => {}
             }
             if !what.can_ask {
-                return Err(left(what.resume));
+                return Err(left(what));
             }
             let answer = tokio::select! {
                 biased;
-                result = &mut work => return result.map_err(|error| if is_of_a_prompt(&error) { left(what.resume) } else { error }),
+                result = &mut work => return result.map_err(|error| if is_of_a_prompt(&error) { left(what) } else { error }),
                 _ = self.int.recv() => leave_at_once(),
-                _ = self.term.recv() => return Err(left(what.resume)),
+                _ = self.term.recv() => return Err(left(what)),
                 answer = ask(what) => answer,
             };
             match answer {
                 Answer::GoOn => {}
-                Answer::KeepRunning => return Err(left(what.resume)),
+                Answer::KeepRunning => return Err(left(what)),
                 Answer::Quit => {
+                    what.progress.leave("not waited for");
                     let problem = "interrupted: AWS finishes what it has begun, and nothing else is done";
                     return Err(Error::new(problem).hint(goes_on(what.resume)).exit(INTERRUPTED));
                 }
@@ -100,7 +101,7 @@ impl Interrupts {
                     let ended = tokio::select! {
                         ended = cancel => ended,
                         _ = self.int.recv() => leave_at_once(),
-                        _ = self.term.recv() => return Err(left(what.resume)),
+                        _ = self.term.recv() => return Err(left(what)),
                     };
                     // The update may have been done before AWS heard of it.
                     return ended.hint(format!("`{}` tries again", what.resume)).exit(INTERRUPTED);
@@ -142,8 +143,9 @@ fn parse(line: &str, updating: bool) -> Answer {
     }
 }
 
-fn left(resume: &str) -> Error {
-    Error::new("interrupted: what AWS has begun goes on without us").hint(goes_on(resume)).exit(INTERRUPTED)
+fn left(what: &Interruptible<'_>) -> Error {
+    what.progress.leave("goes on without us");
+    Error::new("interrupted: what AWS has begun goes on without us").hint(goes_on(what.resume)).exit(INTERRUPTED)
 }
 
 fn goes_on(resume: &str) -> String {

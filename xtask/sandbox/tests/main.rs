@@ -2,6 +2,6 @@
 
 mod lifecycle;
 mod proxy;
-mod script;
 mod pty;
+mod script;
 mod support;

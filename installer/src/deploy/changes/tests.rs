@@ -58,7 +58,7 @@ fn new_code_is_told_as_such_whatever_refers_to_the_function() {
     ];
     let changes = of_change_set(&set, Some(OLD), OLD).unwrap();
     assert!(is_code_only(&changes) && json(&changes)["code_only"] == true);
-    assert_eq!(shown(&changes), "the API: new code, in place; nothing else changes\nexecution history: no change");
+    assert_eq!(shown(&changes), "API: new code, in place; nothing else changes\nexecution history: no change");
     check_data(&changes, &[]).unwrap();
 }
 
@@ -74,7 +74,7 @@ fn an_update_is_told_by_what_it_belongs_to() {
 execution history: no change
 permissions:
   ~ what commands may do: what it allows, in place (IAM: who may do what)
-the API:
+API:
   ! function for the API: `FunctionName`, replaced
 alarms:
   + new: `Alarm`

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudformation::types::{ResourceStatus, StackResourceSummary};
 use serde::Serialize;
 
-use crate::{aws::Aws, ui};
+use crate::{aws::Aws, deploy::rates, ui};
 
 /// A resource that exists.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -40,22 +40,8 @@ fn existing(resource: &StackResourceSummary, descriptions: &BTreeMap<String, Str
         what: descriptions.get(logical).cloned().unwrap_or_else(|| logical.to_owned()),
         kind: kind.to_owned(),
         physical: physical.to_owned(),
-        monthly: resource_cost(kind),
+        monthly: rates::resource_cost(kind),
     })
-}
-
-/// US dollars a month at rest, by AWS's price list of us-east-1.
-fn resource_cost(kind: &str) -> Option<f64> {
-    const HOURS: f64 = 730.0;
-    match kind {
-        "AWS::EC2::NatGateway" => Some(0.045 * HOURS),
-        "AWS::EC2::VPCEndpoint" => Some(0.01 * HOURS),
-        "AWS::EC2::EIP" => Some(0.005 * HOURS),
-        "AWS::SecretsManager::Secret" => Some(0.40),
-        "AWS::KMS::Key" => Some(1.0),
-        "AWS::CloudWatch::Alarm" => Some(0.10),
-        _ => None,
-    }
 }
 
 /// In words.

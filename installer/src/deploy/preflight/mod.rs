@@ -17,7 +17,10 @@ use console::style;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{answers::Architecture, estimate::Learned};
+use super::{
+    answers::{Answers, Architecture},
+    estimate::Learned,
+};
 use crate::{
     aws::{Aws, CallError},
     ui,
@@ -77,9 +80,15 @@ struct Subject<'a> {
     stacks: stacks::Stacks<'a>,
 }
 
-/// Checks everything, at once. `toolchain` is the checkout to build from, if one is. Changes nothing, and ends within
-/// five seconds, whatever hangs.
-pub async fn run(aws: &Aws, deployment: &str, toolchain: Option<&Path>, architecture: Option<Architecture>) -> Report {
+/// Checks everything, at once. `toolchain` is the checkout to build from, if one is. A deployment that `exists` needs no
+/// room. Changes nothing, and ends within five seconds, whatever hangs.
+pub async fn run(
+    aws: &Aws,
+    deployment: &str,
+    toolchain: Option<&Path>,
+    architecture: Option<Architecture>,
+    exists: bool,
+) -> Report {
     let subject = &Subject { aws, deployment, stacks: stacks::Stacks::new(aws, deployment) };
     let toolchain = async {
         match toolchain {
@@ -87,36 +96,37 @@ pub async fn run(aws: &Aws, deployment: &str, toolchain: Option<&Path>, architec
             None => None,
         }
     };
-    let (toolchain, region, permissions, (role, service_linked_role), (zones_check, zones), (room, learned)) = tokio::join!(
+    let room = async { if exists { (vec![], None) } else { room(subject).await } };
+    let (toolchain, region, permissions, (role, service_linked_role), (room, zones), learned) = tokio::join!(
         toolchain,
         check("region", region::check(aws)),
         check("permissions", permissions::check(aws, deployment)),
         with("service-linked-role", service_role::check(aws)),
-        with("zones", region::zones(aws)),
-        room(subject),
+        Box::pin(room),
+        timeout(LIMIT, Box::pin(subject.stacks.learned())),
     );
     let identity = Check { name: "identity", outcome: identity::describe(&aws.account, &aws.identity) };
-    let who_and_where = [identity, region, permissions, role, zones_check];
+    let who_and_where = [identity, region, permissions, role];
     Report {
         checks: toolchain.into_iter().chain(who_and_where).chain(room).collect(),
         service_linked_role: service_linked_role.unwrap_or_default(),
         zones: zones.unwrap_or_default(),
-        learned,
+        learned: learned.unwrap_or_else(|_| Learned::none()),
     }
 }
 
-/// Whether there is room for the deployment, and how long others took.
-async fn room(subject: &Subject<'_>) -> ([Check; 6], Learned) {
-    let (vpcs, fargate, lambda, bucket, data, names, learned) = tokio::join!(
+/// Whether there is room for a new deployment, and in which zones.
+async fn room(subject: &Subject<'_>) -> (Vec<Check>, Option<Vec<String>>) {
+    let ((zones_check, zones), vpcs, fargate, lambda, bucket, data, names) = tokio::join!(
+        with("zones", region::zones(subject.aws)),
         check(VPCS, quotas::vpcs(subject)),
         check("fargate-vcpus", quotas::fargate(subject.aws)),
         check("lambda-concurrency", quotas::lambda(subject.aws)),
         check("bucket", names::bucket(subject)),
         check("data", names::data(subject)),
         check("names", names::leftovers(subject)),
-        timeout(LIMIT, Box::pin(subject.stacks.learned())),
     );
-    ([vpcs, fargate, lambda, bucket, data, names], learned.unwrap_or_else(|_| Learned::none()))
+    (vec![zones_check, vpcs, fargate, lambda, bucket, data, names], zones)
 }
 
 async fn check(name: &'static str, look: impl Future<Output = Outcome>) -> Check {
@@ -136,10 +146,7 @@ async fn within<T>(
     // Boxed: side by side on one stack, the SDK's calls would overflow it.
     match timeout(limit, Box::pin(look)).await {
         Ok((outcome, found)) => (Check { name, outcome }, Some(found)),
-        Err(_) => {
-            let why = format!("no answer within {limit:?}");
-            (Check { name, outcome: Outcome::unknown(why, "run it again, or go on without knowing") }, None)
-        }
+        Err(_) => (Check { name, outcome: Outcome::slow(limit) }, None),
     }
 }
 
@@ -147,6 +154,14 @@ impl Report {
     /// Whether anything is in the way for sure.
     pub fn failed(&self) -> bool {
         self.checks.iter().any(|check| matches!(check.outcome, Outcome::Fail { .. }))
+    }
+
+    /// Adds what the admin's choices take beyond what every deployment takes.
+    pub async fn check_choices(&mut self, aws: &Aws, deployment: &str, answers: &Answers) {
+        let look = permissions::check_choices(aws, deployment, answers);
+        if let Some(outcome) = timeout(LIMIT, look).await.unwrap_or_else(|_| Some(Outcome::slow(LIMIT))) {
+            self.checks.push(Check { name: "choices", outcome });
+        }
     }
 
     /// Drops a check that doesn't matter for what the admin has chosen, such as [`VPCS`] in an existing network.
@@ -195,6 +210,10 @@ impl Outcome {
 
     fn unknown(why: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Unknown { why: why.into(), hint: hint.into() }
+    }
+
+    fn slow(limit: Duration) -> Self {
+        Self::unknown(format!("no answer within {limit:?}"), "run it again, or go on without knowing")
     }
 
     /// A call that was to tell has failed. `action` is what one has to be allowed to make it.

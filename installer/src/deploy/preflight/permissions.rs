@@ -9,20 +9,33 @@ use std::collections::BTreeSet;
 use tokio::task::JoinSet;
 
 use super::{Outcome, identity::Principal, xml};
-use crate::aws::{Aws, CallError, Service};
+use crate::{
+    aws::{Aws, CallError, Service},
+    deploy::answers::Answers,
+};
 use needed::{Group, NEEDED};
 use verdict::{Decision, Verdict};
 
 const HINT: &str = "go on without knowing: what is not allowed will show, and running init again goes on from there";
 
-/// Asks the simulator about every action.
+/// Asks the simulator about every action that any deployment takes.
 pub async fn check(aws: &Aws, deployment: &str) -> Outcome {
+    ask(aws, deployment, NEEDED.iter().collect()).await
+}
+
+/// Asks about those that only these choices take; none if there are none.
+pub async fn check_choices(aws: &Aws, deployment: &str, answers: &Answers) -> Option<Outcome> {
+    let groups = needed::chosen(answers);
+    if groups.is_empty() { None } else { Some(ask(aws, deployment, groups).await) }
+}
+
+async fn ask(aws: &Aws, deployment: &str, groups: Vec<&'static Group>) -> Outcome {
     let principal = match principal(aws).await {
         Ok(arn) => arn,
         Err(unknown) => return unknown,
     };
     let mut asked = JoinSet::new();
-    for group in &NEEDED {
+    for group in groups {
         let (aws, principal, deployment) = (aws.clone(), principal.clone(), deployment.to_owned());
         asked.spawn(async move { simulate(&aws, &principal, &deployment, group).await });
     }

@@ -47,7 +47,7 @@ impl View {
 }
 
 /// What happened to one resource of a stack.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ResourceChange {
     /// Its logical id.
     pub logical: String,
@@ -196,11 +196,6 @@ impl Step {
     /// It was not needed, or was left as it is.
     pub fn skipped(self, note: &str) {
         self.end(StepState::Skipped, note);
-    }
-
-    /// It failed.
-    pub fn failed(self, note: &str) {
-        self.end(StepState::Failed, note);
     }
 
     fn end(self, state: StepState, note: &str) {

@@ -27,12 +27,7 @@ const ECR_EXAMPLE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/terrafor
 
 /// The choices: `deployed` are those of the deployment as it is. Exit code 2 for choices that contradict each other, 5
 /// for a change that a deployment can't make without harm to what runs.
-pub fn answer(
-    flags: Flags,
-    deployed: Option<Answers>,
-    remembered: Option<Answers>,
-    ask: bool,
-) -> Result<Answers> {
+pub fn answer(flags: Flags, deployed: Option<Answers>, remembered: Option<Answers>, ask: bool) -> Result<Answers> {
     let mut answers = deployed.clone().or(remembered).unwrap_or_else(defaults);
     answers.version = env!("CARGO_PKG_VERSION").to_owned();
     network(&flags, &mut answers, ask)?;

@@ -14,7 +14,6 @@ use crate::{
     deploy::{
         failure::Operation,
         progress::{Progress, Step},
-        status::Move,
         watch::{self, End, Since},
     },
     error::{Result, ResultExt as _},

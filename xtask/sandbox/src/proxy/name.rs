@@ -163,7 +163,6 @@ fn lambda_name(head: &Parts) -> (String, String) {
         ("PUT", ["functions", _, "configuration"]) => "UpdateFunctionConfiguration",
         ("PUT", ["functions", _, "code"]) => "UpdateFunctionCode",
         ("POST", ["functions", _, "invocations"]) => "Invoke",
-        ("GET", ["account-settings"]) => "GetAccountSettings",
         ("GET", ["functions", _, "concurrency"]) => "GetFunctionConcurrency",
         ("PUT", ["functions", _, "concurrency"]) => "PutFunctionConcurrency",
         ("GET", ["functions", _, "policy"]) => "GetPolicy",

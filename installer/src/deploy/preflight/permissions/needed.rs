@@ -2,7 +2,10 @@
 
 use runvoy_api::infra::name;
 
-use crate::aws::Aws;
+use crate::{
+    aws::Aws,
+    deploy::answers::{Answers, Network, Viewer},
+};
 
 /// Actions that are asked about together.
 pub struct Group {
@@ -28,8 +31,8 @@ impl Group {
     }
 }
 
-/// Everything that `init` does, itself or through CloudFormation.
-pub const NEEDED: [Group; 10] = [
+/// Everything that `init` does for any deployment, itself or through CloudFormation.
+pub static NEEDED: [Group; 10] = [
     Group {
         resources: &[
             "{arn}:cloudformation:{place}:stack/{stack}/*",
@@ -156,6 +159,53 @@ pub const NEEDED: [Group; 10] = [
     },
 ];
 
+/// Whether the choices take what a group allows.
+type Chosen = fn(&Answers) -> bool;
+
+/// What only some choices take, and which.
+static CHOICES: [(Chosen, Group); 4] = [
+    (
+        |answers| answers.network == Network::Nat,
+        Group {
+            resources: &["*", "{arn}:ec2:{place}:natgateway/*", "{arn}:ec2:{place}:elastic-ip/*"],
+            actions: &["ec2:AllocateAddress", "ec2:CreateNatGateway", "ec2:DescribeNatGateways"],
+        },
+    ),
+    (
+        |answers| answers.network == Network::Private,
+        Group {
+            resources: &["*", "{arn}:ec2:{place}:vpc-endpoint/*"],
+            actions: &["ec2:CreateVpcEndpoint", "ec2:DescribeVpcEndpoints"],
+        },
+    ),
+    (
+        |answers| answers.alarm_email.is_some(),
+        Group {
+            resources: &["{arn}:sns:{place}:{stack}-alarms", "{arn}:cloudwatch:{place}:alarm:{stack}-sweep", "*"],
+            actions: &["sns:CreateTopic", "sns:Subscribe", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"],
+        },
+    ),
+    (
+        |answers| answers.viewer == Viewer::Cloudfront,
+        Group {
+            resources: &["*", "{arn}:cloudfront::{account}:distribution/*", "{arn}:cloudfront::{account}:function/*"],
+            actions: &[
+                "cloudfront:CreateDistribution",
+                "cloudfront:CreateFunction",
+                "cloudfront:CreateOriginAccessControl",
+                "cloudfront:CreateResponseHeadersPolicy",
+                "cloudfront:GetDistribution",
+                "cloudfront:PublishFunction",
+            ],
+        },
+    ),
+];
+
+/// The actions that only these choices take.
+pub fn chosen(answers: &Answers) -> Vec<&'static Group> {
+    CHOICES.iter().filter(|(chosen, _)| chosen(answers)).map(|(_, group)| group).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -168,6 +218,7 @@ mod tests {
     fn every_service_of_the_templates_is_asked_about() {
         let asked: BTreeSet<&str> = NEEDED
             .iter()
+            .chain(CHOICES.iter().map(|(_, group)| group))
             .flat_map(|group| group.actions)
             .filter_map(|action| Some(action.split_once(':')?.0))
             .collect();

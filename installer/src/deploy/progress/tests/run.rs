@@ -228,7 +228,7 @@ impl Run {
         self.shot("it is taken back");
         self.at(begin + 14);
         [0, 1, 11].iter().for_each(|index| send(*index, "remove", ResourceState::Done, 14));
-        main.failed("");
+        drop(main);
         self.shot("the end");
     }
 }
