@@ -183,10 +183,20 @@ impl Init {
     ) -> Result<Option<Report>> {
         let source = Source::find(self.args.artifact.as_deref())?;
         let architecture = self.args.flags.architecture.or(existing.as_ref().map(|found| found.answers.architecture));
+        let remembered = Remembered::of(self.config.path(), &aws.account, &aws.region, &place.stack);
+        // Flags that make no sense are told before AWS is asked anything; questions come after what might make them vain.
+        let ask = self.can_ask && (self.args.ask || existing.is_none());
+        let given = if ask { None } else { Some(self.answer(existing.as_ref(), &remembered, false)?) };
         let look = preflight::run(aws, &place.stack, source.checkout(), architecture, existing.is_some());
         let mut checked = interrupts.before(async { Ok(look.await) }).await?;
-        let remembered = Remembered::of(self.config.path(), &aws.account, &aws.region, &place.stack);
-        let answers = self.answer(existing.as_ref(), &remembered, &checked)?;
+        let mut answers = match given {
+            Some(given) => given,
+            None => self.answer(existing.as_ref(), &remembered, true)?,
+        };
+        if existing.is_none() {
+            // A subnet can't move: later runs leave it where it is.
+            answers.zones.clone_from(&checked.zones);
+        }
         self.check(aws, place, &answers, &mut checked).await?;
         let rates = Rates::load(&aws.region, async |body| aws.json(Service::Pricing, PRICES, &body).await).await;
         if self.args.dry_run {
@@ -219,22 +229,11 @@ impl Init {
         Ok(Some(self.report(place, &answers, installed)))
     }
 
-    fn answer(
-        &self,
-        existing: Option<&Existing>,
-        remembered: &Remembered,
-        checked: &preflight::Report,
-    ) -> Result<Answers> {
+    fn answer(&self, existing: Option<&Existing>, remembered: &Remembered, ask: bool) -> Result<Answers> {
         let before = existing.map(|existing| existing.answers.clone());
-        let ask = self.can_ask && (self.args.ask || existing.is_none());
         // Those of a run that did not reach its end are worth as much as defaults.
         let defaults = if existing.is_none() { remembered.load() } else { None };
-        let mut answers = questions::answer(self.args.flags.clone(), before, defaults, ask)?;
-        if existing.is_none() {
-            // A subnet can't move: later runs leave it where it is.
-            answers.zones.clone_from(&checked.zones);
-        }
-        Ok(answers)
+        questions::answer(self.args.flags.clone(), before, defaults, ask)
     }
 
     /// What was found beforehand. A check that failed ends it here, with nothing changed.

@@ -3,7 +3,7 @@
 use runvoy_api::infra::{API_FUNCTION, EVENTS_FUNCTION, TABLES, name};
 use serde_json::{Value, json};
 
-use super::{Outcome, Subject};
+use super::{Outcome, Subject, stacks::Owner};
 use crate::aws::{Aws, CallError, Method, Service, explain};
 
 /// What is under a name that the template gives away.
@@ -20,7 +20,7 @@ pub async fn bucket(subject: &Subject<'_>) -> Outcome {
     let aws = subject.aws;
     let bucket = name::bucket(subject.deployment, &aws.account, &aws.region);
     let (ours, reply) =
-        tokio::join!(subject.stacks.bucket_exists(), async { aws.s3().head_bucket().bucket(&bucket).send().await });
+        tokio::join!(subject.stacks.bucket(), async { aws.s3().head_bucket().bucket(&bucket).send().await });
     let status = match reply {
         Ok(_) => 200,
         Err(error) => error.raw_response().map_or(0, |reply| reply.status().as_u16()),
@@ -28,20 +28,20 @@ pub async fn bucket(subject: &Subject<'_>) -> Outcome {
     decide_bucket(&bucket, &aws.region, status, ours)
 }
 
-fn decide_bucket(bucket: &str, region: &str, status: u16, ours: Option<bool>) -> Outcome {
+fn decide_bucket(bucket: &str, region: &str, status: u16, stack: Option<Owner>) -> Outcome {
     let look = format!("`aws s3api head-bucket --bucket {bucket} --region {region}` shows more");
-    match (status, ours) {
-        (404, Some(true)) => Outcome::fail(
+    match (status, stack) {
+        (404, Some(Owner::Settled)) => Outcome::fail(
             format!("the bucket `{bucket}` is gone, though the deployment's stack should have it"),
             format!("create it again: `aws s3 mb s3://{bucket} --region {region}`"),
         ),
         (404, _) => Outcome::Pass(format!("the name `{bucket}` is free")),
-        (200, Some(true)) => Outcome::Pass(format!("`{bucket}` is this deployment's")),
-        (200, Some(false)) => Outcome::fail(
+        (200, Some(Owner::Settled | Owner::Unsettled)) => Outcome::Pass(format!("`{bucket}` is this deployment's")),
+        (200, Some(Owner::Nobody)) => Outcome::fail(
             format!("an earlier deployment left the bucket `{bucket}` behind"),
             format!("look what is in it, then `aws s3 rb s3://{bucket} --force --region {region}`"),
         ),
-        (403, Some(true)) => {
+        (403, Some(Owner::Settled | Owner::Unsettled)) => {
             Outcome::unknown(format!("`{bucket}` may not be looked at"), "allow `s3:ListBucket` on it")
         }
         (403, _) => Outcome::fail(
@@ -202,14 +202,20 @@ mod tests {
     #[test]
     fn a_bucket_is_fine_only_if_it_is_free_or_ours() {
         let decide = |status, ours| decide_bucket("b", "eu-west-1", status, ours);
-        assert!(matches!(decide(404, Some(false)), Outcome::Pass(_)));
-        assert!(matches!(decide(200, Some(true)), Outcome::Pass(_)));
+        assert!(matches!(decide(404, Some(Owner::Nobody)), Outcome::Pass(_)));
+        assert!(matches!(decide(200, Some(Owner::Settled)), Outcome::Pass(_)));
         assert!(
-            matches!(decide(200, Some(false)), Outcome::Fail { hint, .. } if hint.contains("aws s3 rb s3://b --force"))
+            matches!(decide(200, Some(Owner::Nobody)), Outcome::Fail { hint, .. } if hint.contains("aws s3 rb s3://b --force"))
         );
-        assert!(matches!(decide(403, Some(false)), Outcome::Fail { .. }));
-        assert!(matches!(decide(404, Some(true)), Outcome::Fail { .. }));
-        for (status, ours) in [(200, None), (0, Some(false)), (301, Some(false)), (500, None), (403, Some(true))] {
+        assert!(matches!(decide(403, Some(Owner::Nobody)), Outcome::Fail { .. }));
+        assert!(matches!(decide(404, Some(Owner::Settled)), Outcome::Fail { .. }));
+        for (status, ours) in [
+            (200, None),
+            (0, Some(Owner::Nobody)),
+            (301, Some(Owner::Nobody)),
+            (500, None),
+            (403, Some(Owner::Settled)),
+        ] {
             assert!(matches!(decide(status, ours), Outcome::Unknown { .. }), "{status} {ours:?}");
         }
     }

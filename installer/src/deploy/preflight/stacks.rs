@@ -1,12 +1,12 @@
 //! What of this deployment, and of others, is there already.
 
-use aws_sdk_cloudformation::types::{Stack, StackStatus};
+use aws_sdk_cloudformation::types::Stack;
 use runvoy_api::infra::{self, name};
 use tokio::sync::OnceCell;
 
 use crate::{
     aws::Aws,
-    deploy::{estimate::Learned, stack},
+    deploy::{estimate::Learned, stack, status::Move},
 };
 
 /// How many stacks' pasts are read.
@@ -16,8 +16,19 @@ const PASTS: usize = 3;
 pub struct Stacks<'a> {
     aws: &'a Aws,
     deployment: &'a str,
-    main: OnceCell<Option<bool>>,
-    bucket: OnceCell<Option<bool>>,
+    main: OnceCell<Option<Owner>>,
+    bucket: OnceCell<Option<Owner>>,
+}
+
+/// A stack, as the owner of what bears its names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// There is none, or only a name.
+    Nobody,
+    /// There is one that never worked, or is being changed: some of it may be there.
+    Unsettled,
+    /// There is one with all that it names.
+    Settled,
 }
 
 impl<'a> Stacks<'a> {
@@ -27,17 +38,22 @@ impl<'a> Stacks<'a> {
 
     /// Whether there is a main stack with resources of its own; none if that can't be told.
     pub async fn main_exists(&self) -> Option<bool> {
-        *self.main.get_or_init(|| self.exists(self.deployment.to_owned())).await
+        let main = *self.main.get_or_init(|| self.owner(self.deployment.to_owned())).await;
+        main.map(|owner| owner != Owner::Nobody)
     }
 
-    /// The same of the bucket stack.
-    pub async fn bucket_exists(&self) -> Option<bool> {
-        *self.bucket.get_or_init(|| self.exists(name::bucket_stack(self.deployment))).await
+    /// The bucket stack; none if that can't be told.
+    pub async fn bucket(&self) -> Option<Owner> {
+        *self.bucket.get_or_init(|| self.owner(name::bucket_stack(self.deployment))).await
     }
 
-    async fn exists(&self, name: String) -> Option<bool> {
+    async fn owner(&self, name: String) -> Option<Owner> {
         let found = stack::find(self.aws, &name).await.ok()?;
-        Some(found.as_ref().and_then(Stack::stack_status).is_some_and(has_resources))
+        Some(match found.as_ref().map(|stack| Move::from(stack.stack_status())) {
+            None | Some(Move::Create) => Owner::Nobody,
+            Some(Move::Update) => Owner::Settled,
+            Some(_) => Owner::Unsettled,
+        })
     }
 
     /// How long things took in runvoy's stacks of this account and region. What can't be read teaches nothing.
@@ -52,9 +68,4 @@ impl<'a> Stacks<'a> {
         }
         learned
     }
-}
-
-/// Whether a stack in this state owns what it names. One under review is only a name.
-fn has_resources(status: &StackStatus) -> bool {
-    !matches!(status, StackStatus::ReviewInProgress | StackStatus::DeleteComplete)
 }
