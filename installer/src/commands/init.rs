@@ -19,7 +19,8 @@ use crate::{
         failure::{self, Card},
         install::{Installation, Installed},
         interrupt::{Interruptible, Interrupts},
-        plan, preflight,
+        plan,
+        preflight::{self, Check},
         progress::{Event, Progress, View},
         questions::{self, Flags, NameFlags, Place},
         rates::Rates,
@@ -182,22 +183,23 @@ impl Init {
         interrupts: &mut Interrupts,
     ) -> Result<Option<Report>> {
         let source = Source::find(self.args.artifact.as_deref())?;
-        let architecture = self.args.flags.architecture.or(existing.as_ref().map(|found| found.answers.architecture));
         let remembered = Remembered::of(self.config.path(), &aws.account, &aws.region, &place.stack);
-        // Flags that make no sense are told before AWS is asked anything; questions come after what might make them vain.
+        // Flags that make no sense are told before AWS is asked anything; questions come after what may make them vain.
         let ask = self.can_ask && (self.args.ask || existing.is_none());
         let given = if ask { None } else { Some(self.answer(existing.as_ref(), &remembered, false)?) };
-        let look = preflight::run(aws, &place.stack, source.checkout(), architecture, existing.is_some());
-        let mut checked = interrupts.before(async { Ok(look.await) }).await?;
+        let exists = existing.is_some();
+        let found = interrupts.before(async { Ok(preflight::run(aws, &place.stack, exists).await) }).await?;
+        self.check(&found.checks)?;
         let mut answers = match given {
             Some(given) => given,
             None => self.answer(existing.as_ref(), &remembered, true)?,
         };
-        if existing.is_none() {
+        if !exists {
             // A subnet can't move: later runs leave it where it is.
-            answers.zones.clone_from(&checked.zones);
+            answers.zones.clone_from(&found.zones);
         }
-        self.check(aws, place, &answers, &mut checked).await?;
+        let chosen = preflight::choices(aws, &place.stack, &answers, source.checkout(), exists);
+        self.check(&interrupts.before(async { Ok(chosen.await) }).await?)?;
         let rates = Rates::load(&aws.region, async |body| aws.json(Service::Pricing, PRICES, &body).await).await;
         if self.args.dry_run {
             return self.dry_run(aws, place, &answers, &rates, existing.as_ref()).map(|()| None);
@@ -205,7 +207,7 @@ impl Init {
         if existing.is_none() {
             self.emit_plan(plan::json(aws, &place.stack, &answers, &rates, false)?);
             self.show(|| plan::show(aws, &place.stack, &answers, &rates, false))?;
-            self.announce(&templates::main(&place.stack, &answers)?, &checked.learned)?;
+            self.announce(&templates::main(&place.stack, &answers)?, &found.learned)?;
             if !self.confirm("Go ahead?")? {
                 return Err(Error::new("nothing was changed").exit(REFUSED));
             }
@@ -217,13 +219,13 @@ impl Init {
             aws,
             stack: &place.stack,
             answers: &answers,
-            learned: &checked.learned,
+            learned: &found.learned,
             progress: &self.progress,
             guard: &guard,
             probe: !self.args.no_probe,
         };
         let mut config = Config::load()?;
-        let work = installation.install(source, checked.service_linked_role, &mut config);
+        let work = installation.install(source, found.service_linked_role, &mut config);
         let installed = self.during(interrupts, aws, place, work).await?;
         remembered.forget()?;
         Ok(Some(self.report(place, &answers, installed)))
@@ -236,18 +238,14 @@ impl Init {
         questions::answer(self.args.flags.clone(), before, defaults, ask)
     }
 
-    /// What was found beforehand. A check that failed ends it here, with nothing changed.
-    async fn check(&self, aws: &Aws, place: &Place, answers: &Answers, checked: &mut preflight::Report) -> Result<()> {
-        checked.check_choices(aws, &place.stack, answers).await;
-        if !answers.makes_network() {
-            checked.drop_check(preflight::VPCS);
-        }
-        self.progress.emit(&Event::Preflight { checks: checked.json() });
+    /// Tells what was found beforehand. A check that failed ends it here, with nothing changed.
+    fn check(&self, checks: &[Check]) -> Result<()> {
+        self.progress.emit(&Event::Preflight { checks: preflight::json(checks) });
         self.show(|| {
-            checked.show();
+            preflight::show(checks);
             Ok(())
         })?;
-        if checked.failed() {
+        if preflight::failed(checks) {
             let problem = "something is in the way of the deployment, and nothing was changed";
             return Err(Error::new(problem).hint("see the checks marked ✗").exit(PREFLIGHT));
         }

@@ -21,6 +21,8 @@ const ADMIN: &str = "ada@example.com";
 const ACCOUNT: &str = "123456789012";
 const FUNCTION_URL: &str = "https://k3v9x2m7q4w8.lambda-url.us-east-1.on.aws";
 
+/// How long stacks take, measured by what they take on AWS: long enough to be watched.
+const PACE: f64 = 0.4;
 /// With a build from nothing.
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
 const LOOK: Duration = Duration::from_millis(20);
@@ -39,6 +41,7 @@ pub struct Recording {
 /// Runs the real `runvoy init` on a sandbox and a terminal, and answers what it asks.
 pub async fn record(layout: &Layout) -> Result<Recording> {
     let sandbox = Sandbox::start(layout).await?;
+    sandbox.script().pace(PACE);
     let recorded = install(&sandbox).await;
     sandbox.stop().await;
     if recorded.is_ok() {

@@ -17,15 +17,11 @@ use console::style;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::{
-    answers::{Answers, Architecture},
-    estimate::Learned,
-};
+use super::{answers::Answers, estimate::Learned};
 use crate::{
     aws::{Aws, CallError},
     ui,
 };
-pub use quotas::VPCS;
 pub use service_role::create_service_linked_role;
 
 /// A check that takes longer is unknown. With process start and network it keeps the whole under 5 seconds.
@@ -61,7 +57,7 @@ pub enum Outcome {
     },
 }
 
-/// All checks, and what they learned on the way.
+/// The checks, and what they learned on the way.
 pub struct Report {
     /// In the order in which they are shown.
     pub checks: Vec<Check>,
@@ -80,25 +76,12 @@ struct Subject<'a> {
     stacks: stacks::Stacks<'a>,
 }
 
-/// Checks everything, at once. `toolchain` is the checkout to build from, if one is. A deployment that `exists` needs no
-/// room. Changes nothing, and ends within five seconds, whatever hangs.
-pub async fn run(
-    aws: &Aws,
-    deployment: &str,
-    toolchain: Option<&Path>,
-    architecture: Option<Architecture>,
-    exists: bool,
-) -> Report {
+/// Checks what does not depend on the admin's choices, all at once. A deployment that `exists` needs no room. Changes
+/// nothing, and ends within five seconds, whatever hangs.
+pub async fn run(aws: &Aws, deployment: &str, exists: bool) -> Report {
     let subject = &Subject { aws, deployment, stacks: stacks::Stacks::new(aws, deployment) };
-    let toolchain = async {
-        match toolchain {
-            Some(checkout) => Some(check("toolchain", toolchain::check(checkout, architecture)).await),
-            None => None,
-        }
-    };
     let room = async { if exists { (vec![], None) } else { room(subject).await } };
-    let (toolchain, region, permissions, (role, service_linked_role), (room, zones), learned) = tokio::join!(
-        toolchain,
+    let (region, permissions, (role, service_linked_role), (room, zones), learned) = tokio::join!(
         check("region", region::check(aws)),
         check("permissions", permissions::check(aws, deployment)),
         with("service-linked-role", service_role::check(aws)),
@@ -106,9 +89,8 @@ pub async fn run(
         timeout(LIMIT, Box::pin(subject.stacks.learned())),
     );
     let identity = Check { name: "identity", outcome: identity::describe(&aws.account, &aws.identity) };
-    let who_and_where = [identity, region, permissions, role];
     Report {
-        checks: toolchain.into_iter().chain(who_and_where).chain(room).collect(),
+        checks: [identity, region, permissions, role].into_iter().chain(room).collect(),
         service_linked_role: service_linked_role.unwrap_or_default(),
         zones: zones.unwrap_or_default(),
         learned: learned.unwrap_or_else(|_| Learned::none()),
@@ -117,16 +99,44 @@ pub async fn run(
 
 /// Whether there is room for a new deployment, and in which zones.
 async fn room(subject: &Subject<'_>) -> (Vec<Check>, Option<Vec<String>>) {
-    let ((zones_check, zones), vpcs, fargate, lambda, bucket, data, names) = tokio::join!(
+    let ((zones_check, zones), fargate, lambda, bucket, data, names) = tokio::join!(
         with("zones", region::zones(subject.aws)),
-        check(VPCS, quotas::vpcs(subject)),
         check("fargate-vcpus", quotas::fargate(subject.aws)),
         check("lambda-concurrency", quotas::lambda(subject.aws)),
         check("bucket", names::bucket(subject)),
         check("data", names::data(subject)),
         check("names", names::leftovers(subject)),
     );
-    (vec![zones_check, vpcs, fargate, lambda, bucket, data, names], zones)
+    (vec![zones_check, fargate, lambda, bucket, data, names], zones)
+}
+
+/// Checks what the admin's choices take: what builds the code for their architecture, from this checkout if it is built;
+/// room for a network of their own; and what only these choices must be allowed. Within five seconds, like the rest.
+pub async fn choices(
+    aws: &Aws,
+    deployment: &str,
+    answers: &Answers,
+    checkout: Option<&Path>,
+    exists: bool,
+) -> Vec<Check> {
+    let subject = Subject { aws, deployment, stacks: stacks::Stacks::new(aws, deployment) };
+    let toolchain = async {
+        let checkout = checkout?;
+        Some(check("toolchain", toolchain::check(checkout, answers.architecture)).await)
+    };
+    let vpcs = async {
+        if exists || !answers.makes_network() {
+            return None;
+        }
+        Some(check("vpcs", quotas::vpcs(&subject)).await)
+    };
+    let allowed = async {
+        let look = permissions::check_choices(aws, deployment, answers);
+        let outcome = timeout(LIMIT, look).await.unwrap_or_else(|_| Some(Outcome::slow(LIMIT)))?;
+        Some(Check { name: "choices", outcome })
+    };
+    let (toolchain, vpcs, allowed) = tokio::join!(toolchain, vpcs, allowed);
+    [toolchain, vpcs, allowed].into_iter().flatten().collect()
 }
 
 async fn check(name: &'static str, look: impl Future<Output = Outcome>) -> Check {
@@ -150,44 +160,29 @@ async fn within<T>(
     }
 }
 
-impl Report {
-    /// Whether anything is in the way for sure.
-    pub fn failed(&self) -> bool {
-        self.checks.iter().any(|check| matches!(check.outcome, Outcome::Fail { .. }))
-    }
+/// Whether anything is in the way for sure.
+pub fn failed(checks: &[Check]) -> bool {
+    checks.iter().any(|check| matches!(check.outcome, Outcome::Fail { .. }))
+}
 
-    /// Adds what the admin's choices take beyond what every deployment takes.
-    pub async fn check_choices(&mut self, aws: &Aws, deployment: &str, answers: &Answers) {
-        let look = permissions::check_choices(aws, deployment, answers);
-        if let Some(outcome) = timeout(LIMIT, look).await.unwrap_or_else(|_| Some(Outcome::slow(LIMIT))) {
-            self.checks.push(Check { name: "choices", outcome });
+/// A line for each check on stderr, with a hint where there is something to do.
+pub fn show(checks: &[Check]) {
+    for check in checks {
+        let (mark, text, hint) = match &check.outcome {
+            Outcome::Pass(text) => (style("✓").green(), text, None),
+            Outcome::Fail { problem, hint } => (style("✗").red().bold(), problem, Some(hint)),
+            Outcome::Unknown { why, hint } => (style("?").yellow().bold(), why, Some(hint)),
+        };
+        ui::note(format_args!("{} {:<19} {}", mark.for_stderr(), check.name, ui::printable(text)));
+        if let Some(hint) = hint {
+            ui::note(format_args!("  {:<19} {} {hint}", "", style("hint:").for_stderr().cyan()));
         }
     }
+}
 
-    /// Drops a check that doesn't matter for what the admin has chosen, such as [`VPCS`] in an existing network.
-    pub fn drop_check(&mut self, name: &str) {
-        self.checks.retain(|check| check.name != name);
-    }
-
-    /// A line for each check on stderr, with a hint where there is something to do.
-    pub fn show(&self) {
-        for check in &self.checks {
-            let (mark, text, hint) = match &check.outcome {
-                Outcome::Pass(text) => (style("✓").green(), text, None),
-                Outcome::Fail { problem, hint } => (style("✗").red().bold(), problem, Some(hint)),
-                Outcome::Unknown { why, hint } => (style("?").yellow().bold(), why, Some(hint)),
-            };
-            ui::note(format_args!("{} {:<19} {}", mark.for_stderr(), check.name, ui::printable(text)));
-            if let Some(hint) = hint {
-                ui::note(format_args!("  {:<19} {} {hint}", "", style("hint:").for_stderr().cyan()));
-            }
-        }
-    }
-
-    /// The checks for machines: `[{"name", "outcome": "pass" | "fail" | "unknown", "text", "hint"?}]`.
-    pub fn json(&self) -> Value {
-        self.checks.iter().map(Check::json).collect()
-    }
+/// The checks for machines: `[{"name", "outcome": "pass" | "fail" | "unknown", "text", "hint"?}]`.
+pub fn json(checks: &[Check]) -> Value {
+    checks.iter().map(Check::json).collect()
 }
 
 impl Check {
@@ -239,20 +234,14 @@ impl Outcome {
 mod tests {
     use super::*;
 
-    fn report(outcomes: Vec<Outcome>) -> Report {
-        let checks = outcomes.into_iter().map(|outcome| Check { name: "x", outcome }).collect();
-        Report { checks, service_linked_role: false, zones: vec![], learned: Learned::none() }
-    }
-
     #[test]
     fn unknown_is_neither_pass_nor_failure() {
-        let mut report = report(vec![Outcome::Pass("fine".into()), Outcome::unknown("no idea", "look")]);
-        assert!(!report.failed());
-        assert_eq!(report.json()[1], json!({ "name": "x", "outcome": "unknown", "text": "no idea", "hint": "look" }));
-        report.checks.push(Check { name: "vpcs", outcome: Outcome::fail("full", "make room") });
-        assert!(report.failed());
-        report.drop_check("vpcs");
-        assert!(!report.failed());
+        let check = |outcome| Check { name: "x", outcome };
+        let mut checks = vec![check(Outcome::Pass("fine".into())), check(Outcome::unknown("no idea", "look"))];
+        assert!(!failed(&checks));
+        assert_eq!(json(&checks)[1], json!({ "name": "x", "outcome": "unknown", "text": "no idea", "hint": "look" }));
+        checks.push(check(Outcome::fail("full", "make room")));
+        assert!(failed(&checks));
     }
 
     #[tokio::test]

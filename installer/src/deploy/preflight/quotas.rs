@@ -5,9 +5,6 @@ use serde_json::{Value, json};
 use super::{Outcome, Subject, xml};
 use crate::aws::{Aws, CallError, Method, Service};
 
-/// The check that only matters where a network is going to be made.
-pub const VPCS: &str = "vpcs";
-
 /// Service and quota codes, as Service Quotas lists them.
 const VPC_QUOTA: (&str, &str) = ("vpc", "L-F678F1CE");
 const FARGATE_QUOTA: (&str, &str) = ("fargate", "L-3032A538");

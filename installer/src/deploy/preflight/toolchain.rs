@@ -10,9 +10,8 @@ use crate::deploy::answers::Architecture;
 const OR_ZIP: &str = ", or name a built zip with `--artifact`";
 
 /// Looks for cargo, cargo-lambda, the target's standard library and zig, which links for it.
-pub async fn check(checkout: &Path, architecture: Option<Architecture>) -> Outcome {
-    // Until it is chosen, the one that most take.
-    let target = match architecture.unwrap_or(Architecture::Arm64) {
+pub async fn check(checkout: &Path, architecture: Architecture) -> Outcome {
+    let target = match architecture {
         Architecture::Arm64 => "aarch64-unknown-linux-gnu",
         Architecture::X86_64 => "x86_64-unknown-linux-gnu",
     };
