@@ -4,6 +4,7 @@ use anyhow::Result;
 use runvoy_sandbox::Layout;
 
 use crate::child::{self, Outcome};
+use crate::docs;
 use crate::interrupts::Interrupts;
 use crate::test::test;
 
@@ -27,7 +28,11 @@ pub async fn run(Args {}: Args) -> Result<u8> {
     if let Outcome::Ended(code) = dependencies(&layout, &mut interrupts).await? {
         return Ok(code);
     }
-    Ok(match test(&[], &mut interrupts).await? {
+    if let Outcome::Ended(code) = test(&[], &mut interrupts).await? {
+        return Ok(code);
+    }
+    eprintln!("cargo xtask docs --check");
+    Ok(match docs::all(true, &mut interrupts).await? {
         Outcome::Done(()) => 0,
         Outcome::Ended(code) => code,
     })

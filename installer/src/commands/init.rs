@@ -372,7 +372,7 @@ impl Init {
             |logical: &String| resources.get(logical).map_or(logical.as_str(), |info| &info.description).to_owned();
         let path = estimate.critical_path().iter().map(what).collect::<Vec<_>>().join(" → ");
         let time = ui::about(estimate.total().as_secs_f64());
-        self.progress.say(format!("AWS takes {time}, which is how long this takes one after the other: {path}"));
+        self.progress.say(format!("AWS takes {time}. The longest chain: {path}"));
         Ok(())
     }
 

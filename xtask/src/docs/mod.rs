@@ -47,22 +47,30 @@ const DOCUMENTS: [Document; 2] = [
 /// Runs the command.
 pub async fn run(args: Args) -> Result<u8> {
     let mut interrupts = Interrupts::catch()?;
+    Ok(match all(args.check, &mut interrupts).await? {
+        Outcome::Done(()) => 0,
+        Outcome::Ended(code) => code,
+    })
+}
+
+/// Writes every document, or only checks them.
+pub async fn all(check_only: bool, interrupts: &mut Interrupts) -> Result<Outcome<()>> {
     let layout = Layout::named(&format!("docs-{}", std::process::id()))?;
-    if let Outcome::Ended(code) = build(&layout, &mut interrupts).await? {
-        return Ok(code);
+    if let Outcome::Ended(code) = build(&layout, interrupts).await? {
+        return Ok(Outcome::Ended(code));
     }
     for document in &DOCUMENTS {
-        if args.check {
+        if check_only {
             check(document, &layout)?;
             continue;
         }
-        match make(document, &layout, &mut interrupts).await? {
+        match make(document, &layout, interrupts).await? {
             Outcome::Done(text) => write(&layout.root().join(document.path), &text)?,
-            Outcome::Ended(code) => return Ok(code),
+            Outcome::Ended(code) => return Ok(Outcome::Ended(code)),
         }
         eprintln!("wrote {}", document.path);
     }
-    Ok(0)
+    Ok(Outcome::Done(()))
 }
 
 async fn make(document: &Document, layout: &Layout, interrupts: &mut Interrupts) -> Result<Outcome<String>> {
