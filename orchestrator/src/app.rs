@@ -7,7 +7,7 @@ use aws_sdk_ecs as ecs;
 use runvoy_api::{id::ExecutionId, infra};
 use time::OffsetDateTime;
 
-use crate::{aws, token::Signer};
+use crate::{aws, limits::Buckets, token::Signer};
 
 /// Made once a process; making it performs no I/O, so start-up does not grow with the data.
 pub struct App {
@@ -16,6 +16,7 @@ pub struct App {
     pub ecs: ecs::Client,
     pub logs: logs::Client,
     pub signer: Signer,
+    pub buckets: Buckets,
 }
 
 /// What the template tells this process through its environment.
@@ -49,6 +50,7 @@ impl App {
             ecs: ecs::Client::new(&config),
             logs: logs::Client::new(&config),
             signer: Signer::new(secrets, required(infra::env::JWT_SECRET_ID)?),
+            buckets: Buckets::default(),
         })
     }
 

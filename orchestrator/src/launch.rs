@@ -1,21 +1,24 @@
 //! The launch: four AWS calls in a row, whatever is asked for.
 //!
-//! 1. One consistent read: the key, the deployment's settings, the lock.
-//! 2. One transaction: the execution's row, its lock, its audit record. From here on the sweep would find it.
+//! 1. One consistent read: the key, the deployment's settings, the lock, the idempotency key.
+//! 2. One transaction: the execution's row, its lock or its place in the queue, its audit record, its idempotency key.
+//!    From here on the sweep would find it.
 //! 3. RunTask, with the execution's id as client token.
 //! 4. The task's ARN, on the condition that nobody ended or stopped the execution meanwhile.
 //!
 //! The row stands before its task, always: a crash between any two steps leaves a row that says what was meant, and never
-//! a task that nobody knows of.
+//! a task that nobody knows of. Steps 3 and 4 are in [`start`]; an execution that waits for its lock takes them later.
 
 use anyhow::Context;
-use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem};
 use runvoy_api::{
+    config::Config,
     error::{ErrorCode, LockHeld},
     execution::{Execution, ExecutionRequest},
     fargate,
     infra::{KeyRow, LOCKS, Sentinel},
-    lock::Lock,
+    lock::{MAX_WAITERS, Waiter},
+    policy::Policy,
     status::Status,
     timeout::Timeout,
     user::Role,
@@ -27,79 +30,80 @@ use crate::{
     app::App,
     auth,
     error::{ApiError, Result},
-    finish,
     origin::Origin,
+    queue, start,
     store::{
-        audit,
-        executions::{self, Row},
+        audit, executions, history,
+        idempotency::{Attempt, First},
         item::{Item, Read, s},
         keys::{self, Caller},
-        locks,
+        locks, settings,
         transaction::{self, Outcome},
     },
     task_definition,
-    tasks::{self, NotRun, RunTask},
+    tasks::RunTask,
 };
 
-/// RunTask is not sent for a row older than this: whoever repairs it may be at work already.
-const FRESH: Duration = Duration::seconds(20);
-/// How often a lock is looked at again that changed hands between the read and the transaction.
-const LOCK_TRIES: u32 = 3;
-const RUN_TRIES: u32 = 4;
+/// How often everything is looked at again that changed between the read and the transaction.
+const TRIES: u32 = 4;
+
+/// What a client asks for.
+pub struct Ask<'a> {
+    pub origin: &'a Origin,
+    pub key_hash: &'a str,
+    pub request: &'a ExecutionRequest,
+    pub attempt: Option<&'a Attempt>,
+}
 
 /// What one read tells.
 struct Seen {
     caller: Caller,
-    draining: bool,
+    config: Config,
+    policy: Option<Policy>,
     lock: locks::Seen,
+    first: Option<First>,
 }
 
-/// Starts an execution. `Ok` means that it is on record and that its task has been asked for.
-pub async fn launch(app: &App, origin: &Origin, key_hash: &str, request: ExecutionRequest) -> Result<Execution> {
-    request.validate()?;
-    let Seen { caller, draining, mut lock } = read(app, key_hash, request.lock.as_deref()).await?;
-    auth::require(&caller, Role::Member)?;
-    if draining {
-        return Err(ApiError::new(ErrorCode::Draining, "this deployment takes no new executions"));
-    }
-    for _ in 0..LOCK_TRIES {
-        if let Some(held) = lock.holder {
-            return Err(lock_held(app, origin, &caller, &held).await?);
+/// Starts an execution, or queues it for its lock. `Ok` means that it is on record and that its task has been asked for.
+pub async fn launch(app: &App, ask: &Ask<'_>) -> Result<Execution> {
+    ask.request.validate()?;
+    for _ in 0..TRIES {
+        let seen = read(app, ask).await?;
+        auth::require(&seen.caller, Role::Member)?;
+        if let Some(first) = &seen.first {
+            return again(app, first).await;
         }
-        let execution = plan(app, &caller, &request, lock.fence)?;
-        let task =
-            RunTask::new(task_definition::family(&app.deployment, &execution.image), &execution, request.env.clone());
-        if !task.fits() {
-            return Err(ApiError::new(
-                ErrorCode::InvalidRequest,
-                "`command` and `env` together are longer than ECS takes: 8192 characters as JSON",
-            )
-            .detail("field", "command"));
+        if seen.config.draining {
+            return Err(ApiError::new(ErrorCode::Draining, "this deployment takes no new executions"));
         }
-        if record(app, &caller, &origin.source_ip, &execution, lock.fence, &task).await? {
-            let (started, ()) = tokio::join!(start(app, &execution, &task), keys::touch(app, &caller, app.now()));
-            started?;
-            return Ok(execution);
+        let execution = plan(app, ask, &seen).await?;
+        let task = render(app, ask, &seen, &execution)?;
+        check_share(app, &seen).await?;
+        if record(app, ask, &seen, &execution, &task).await? {
+            let start = async {
+                if execution.status == Status::Queued { Ok(()) } else { start::start(app, &execution, &task).await }
+            };
+            let (started, ()) = tokio::join!(start, keys::touch(app, &seen.caller, app.now()));
+            return started.map(|()| execution);
         }
-        lock = match &request.lock {
-            Some(name) => locks::get(app, name).await?,
-            None => locks::Seen::default(),
-        };
     }
     Err(ApiError::new(ErrorCode::Unavailable, "the lock changed hands again and again").hint("try again"))
 }
 
-async fn read(app: &App, key_hash: &str, lock: Option<&str>) -> Result<Seen> {
-    let keys = |name: &str, values: &[&str]| {
-        let keys = values.iter().map(|value| Item::from([(name.to_owned(), s(*value))]));
-        KeysAndAttributes::builder().set_keys(Some(keys.collect())).consistent_read(true).build()
+async fn read(app: &App, ask: &Ask<'_>) -> Result<Seen> {
+    let keys = |keys: Vec<Item>| {
+        let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        keys.map_err(|error| ApiError::from(anyhow::Error::new(error)))
     };
-    let build = |error| ApiError::from(anyhow::Error::new(error));
-    let api_keys = keys(KeyRow::HASH, &[key_hash, Sentinel::CONFIG]).map_err(build)?;
-    let mut request = app.dynamodb.batch_get_item().request_items(&app.deployment.api_keys, api_keys);
-    if let Some(lock) = lock {
-        let locks = keys(LOCKS.partition, &[lock]).map_err(build)?;
-        request = request.request_items(&app.deployment.locks, locks);
+    let one = |name: &str, value: &str| Item::from([(name.to_owned(), s(value))]);
+    let deployment = &app.deployment;
+    let api_keys = keys(vec![one(KeyRow::HASH, ask.key_hash), one(KeyRow::HASH, Sentinel::CONFIG)])?;
+    let mut request = app.dynamodb.batch_get_item().request_items(&deployment.api_keys, api_keys);
+    if let Some(lock) = &ask.request.lock {
+        request = request.request_items(&deployment.locks, keys(vec![one(LOCKS.partition, lock)])?);
+    }
+    if let Some(attempt) = ask.attempt {
+        request = request.request_items(&deployment.executions, keys(vec![attempt.key()])?);
     }
     let reply = request.send().await.context("reading key, settings and lock")?;
     if reply.unprocessed_keys().is_some_and(|keys| !keys.is_empty()) {
@@ -107,25 +111,55 @@ async fn read(app: &App, key_hash: &str, lock: Option<&str>) -> Result<Seen> {
     }
     let rows = reply.responses.unwrap_or_default();
     let of = |table: &str| rows.get(table).map(Vec::as_slice).unwrap_or_default();
-    let key_row = |hash: &str| of(&app.deployment.api_keys).iter().find(|row| row.text(KeyRow::HASH) == Some(hash));
+    let key_row = |hash: &str| of(&deployment.api_keys).iter().find(|row| row.text(KeyRow::HASH) == Some(hash));
+    let attempted = of(&deployment.executions).first().zip(ask.attempt);
+    let caller = key_row(ask.key_hash).and_then(Caller::from_row).ok_or_else(ApiError::unauthorized)?;
     Ok(Seen {
-        caller: key_row(key_hash).and_then(Caller::from_row).ok_or_else(ApiError::unauthorized)?,
-        draining: key_row(Sentinel::CONFIG).is_some_and(|row| row.flag("draining")),
-        lock: locks::Seen::from_row(of(&app.deployment.locks).first()),
+        policy: caller.policy()?,
+        caller,
+        config: settings::from_row(key_row(Sentinel::CONFIG))?.0,
+        lock: locks::Seen::from_row(of(&deployment.locks).first()),
+        first: attempted.and_then(|(row, attempt)| attempt.first(row, app.now())),
     })
 }
 
-fn plan(app: &App, caller: &Caller, request: &ExecutionRequest, seen: Option<u64>) -> Result<Execution> {
+/// The same request came before: the same reply, and nothing is started.
+async fn again(app: &App, first: &First) -> Result<Execution> {
+    let id = &first.execution_id;
+    if !first.same {
+        let message = "this `Idempotency-Key` came with another request before";
+        return Err(ApiError::new(ErrorCode::IdempotencyKeyReused, message)
+            .hint("a new request needs a new key")
+            .detail("execution_id", id.as_str()));
+    }
+    let row = executions::get(app, id).await?;
+    Ok(row.ok_or_else(|| ApiError::not_found(format!("execution `{id}`")))?.execution)
+}
+
+/// The execution as it is to be recorded: starting, or queued behind those that came first.
+async fn plan(app: &App, ask: &Ask<'_>, seen: &Seen) -> Result<Execution> {
+    let request = ask.request;
     let execution_id = app.new_execution_id()?;
+    let now = execution_id.started();
     let (cpu, memory) = fargate::size(request.cpu, request.memory)?;
+    let wait = match (&request.lock, seen.lock.is_free(), request.wait_lock) {
+        (None, ..) | (_, true, _) => None,
+        (Some(_), false, Some(wait)) if seen.lock.waiters.len() < MAX_WAITERS => Some(wait),
+        (Some(name), false, _) => return Err(lock_held(app, ask, seen, name).await?),
+    };
+    let fence = (request.lock.is_some() && wait.is_none()).then(|| locks::next_fence(seen.lock.fence, now));
     Ok(Execution {
-        status: Status::Starting,
-        user_email: caller.user.email.clone(),
+        status: if wait.is_some() { Status::Queued } else { Status::Starting },
+        user_email: seen.caller.user.email.clone(),
         command: request.command.clone(),
-        image: request.image.clone().unwrap_or_else(|| app.deployment.default_image.clone()),
-        lock_fence: request.lock.is_some().then(|| locks::next_fence(seen, execution_id.started())),
+        image: (request.image.clone().or_else(|| seen.config.default_image.clone()))
+            .unwrap_or_else(|| app.deployment.default_image.clone()),
+        lock_fence: fence,
         lock_name: request.lock.clone(),
         started_at: execution_id.started_at(),
+        launched_at: None,
+        wait_until: wait.map(|wait| runvoy_api::id::rfc3339(now + Duration::seconds(wait.seconds().into()))),
+        queue_position: wait.map(|_| seen.lock.waiters.len() + 1),
         completed_at: None,
         exit_code: None,
         reason: None,
@@ -136,139 +170,118 @@ fn plan(app: &App, caller: &Caller, request: &ExecutionRequest, seen: Option<u64
         log_stream_name: None,
         cpu,
         memory,
-        timeout_seconds: request.timeout.unwrap_or(Timeout::DEFAULT).seconds(),
+        timeout_seconds: request.timeout.or(seen.config.default_timeout).unwrap_or(Timeout::DEFAULT).seconds(),
         // Being interrupted half-way is worst under a lock, so a lock asks for it by name.
         spot: request.spot.unwrap_or(app.deployment.default_spot && request.lock.is_none()),
         execution_id,
     })
 }
 
-/// Writes the row, its lock and its audit record, all or none; `false` if somebody else took the lock.
-async fn record(
-    app: &App,
-    caller: &Caller,
-    source_ip: &str,
-    execution: &Execution,
-    seen: Option<u64>,
-    task: &RunTask,
-) -> Result<bool> {
+/// How many executions a user may have under way: counted only where there is such a rule, and by an index that lags
+/// behind by a moment.
+async fn check_share(app: &App, seen: &Seen) -> Result<()> {
+    let most = seen.policy.as_ref().and_then(|policy| policy.max_running).or(seen.config.max_running);
+    let Some(most) = most else { return Ok(()) };
+    let open = history::count_open(app, &seen.caller.user.email).await?;
+    if open < most {
+        return Ok(());
+    }
+    let message = format!("you have {open} executions under way, and `max_running` is {most}");
+    Err(ApiError::new(ErrorCode::TooManyRequests, message)
+        .hint("wait for one to end: `runvoy list --status running`")
+        .detail("rule", "max_running"))
+}
+
+/// What its task is to be asked for with, if the user's policy allows it.
+fn render(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution) -> Result<RunTask> {
+    let checked = seen.policy.as_ref().map(|policy| policy.check(execution, ask.request.env.keys())).transpose();
+    let line = checked.map_err(|refusal| {
+        let error = ApiError::new(ErrorCode::Forbidden, refusal.message).detail("rule", refusal.rule);
+        error.hint("`runvoy whoami --json` shows your policy; an admin can change it")
+    })?;
+    let family = task_definition::family(&app.deployment, &execution.image);
+    let mut task = RunTask::new(family, execution, ask.request.env.clone());
+    if let Some(line) = line.flatten() {
+        task = task.running(line);
+    }
+    // One that waits gets its fence later: it must fit then, too.
+    let longest = if execution.lock_name.is_some() { task.clone().fenced(u64::MAX) } else { task.clone() };
+    if !longest.fits() {
+        let message = "`command` and `env` together are longer than ECS takes: 8192 characters as JSON";
+        return Err(ApiError::new(ErrorCode::InvalidRequest, message).detail("field", "command"));
+    }
+    Ok(match execution.lock_fence {
+        Some(fence) => task.fenced(fence),
+        None => task,
+    })
+}
+
+/// Writes the row and all that belongs to it, all or none; `false` if the lock changed hands meanwhile, or if another
+/// attempt with the same idempotency key was faster.
+async fn record(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution, task: &RunTask) -> Result<bool> {
     let id = &execution.execution_id;
     let details = json!({
         "command": execution.command, "image": execution.image, "lock": execution.lock_name,
-        "timeout_seconds": execution.timeout_seconds, "result": "accepted",
+        "timeout_seconds": execution.timeout_seconds, "wait_until": execution.wait_until,
     });
-    let entry =
-        audit::Entry { actor: &caller.user.email, action: "execution.start", target: id.as_str(), source_ip, details };
-    let rendered = serde_json::to_string(task).context("rendering the RunTask request")?;
-    let mut items = vec![executions::put(app, execution, &task.family, &rendered)?, audit::append(app, &entry)?];
-    if let (Some(name), Some(fence)) = (&execution.lock_name, execution.lock_fence) {
-        let expires = id.started() + Duration::seconds(execution.timeout_seconds.into()) + Duration::minutes(15);
-        items.push(locks::acquire(
-            app,
-            &locks::Claim {
-                name,
-                holder: id,
-                user_email: &caller.user.email,
-                seen,
-                fence,
-                acquired: id.started(),
-                expires,
-            },
-        )?);
+    let entry = audit::Entry {
+        actor: &execution.user_email,
+        action: "execution.start",
+        target: id.as_str(),
+        source_ip: &ask.origin.source_ip,
+        result: audit::Result::Accepted,
+        details,
+    };
+    let mut items = vec![executions::put(app, execution, task)?, audit::append(app, &entry)?];
+    if let Some(attempt) = ask.attempt {
+        items.push(attempt.remember(app, id)?);
+    }
+    if let Some(name) = &execution.lock_name {
+        items.push(claim(app, name, seen, execution)?);
     }
     match transaction::write(&app.dynamodb, items, Some(id.as_str())).await? {
         Outcome::Written => Ok(true),
-        // Only the lock can refuse: ids and audit entries are random.
+        // Lock or idempotency key: ids and audit entries are random.
         Outcome::Refused(_) => Ok(false),
     }
 }
 
-/// Gets the task started and noted. A definite no ends the execution here; where nobody knows, the sweep finds out.
-async fn start(app: &App, execution: &Execution, task: &RunTask) -> Result<()> {
-    let row =
-        || Row { execution: execution.clone(), family: task.family.clone(), task_version: 0, stop_requested_by: None };
-    match run(app, execution, task).await {
-        Ok(arn) => note(app, execution, &arn).await,
-        Err(NotRun::Unknown(error)) => {
-            tracing::error!(
-                execution_id = task.token,
-                error = format!("{error:#}"),
-                "RunTask: nobody knows; left to the sweep"
-            );
-            Ok(())
+/// The lock, or a place in its queue.
+fn claim(app: &App, name: &str, seen: &Seen, execution: &Execution) -> anyhow::Result<TransactWriteItem> {
+    match (&execution.wait_until, execution.lock_fence) {
+        (None, Some(fence)) => locks::acquire(app, &queue::claim(name, execution, seen.lock.fence, fence)),
+        (Some(until), _) => {
+            let (execution_id, user_email) = (execution.execution_id.to_string(), execution.user_email.clone());
+            let (since, until) = (execution.started_at.clone(), until.clone());
+            locks::enqueue(app, name, &Waiter { execution_id, user_email, since, until })
         }
-        Err(NotRun::Refused(reason)) => {
-            finish::without_task(app, &row(), Status::Failed, &format!("AWS refused to start the task: {reason}"))
-                .await?;
-            let error = ApiError::new(ErrorCode::LaunchFailed, format!("AWS refused to start the task: {reason}"));
-            Err(error.detail("execution_id", task.token.clone()))
-        }
-        Err(NotRun::Throttled | NotRun::NoTaskDefinition) => {
-            finish::without_task(app, &row(), Status::Failed, "ECS was too busy to start the task").await?;
-            let error = ApiError::new(ErrorCode::Unavailable, "ECS was too busy to start the task");
-            Err(error.hint("nothing was started: try again").detail("execution_id", task.token.clone()))
-        }
+        (None, None) => anyhow::bail!("an execution with a lock has a fence or waits for one"),
     }
 }
 
-async fn run(app: &App, execution: &Execution, task: &RunTask) -> Result<String, NotRun> {
-    let mut outcome = Err(NotRun::Throttled);
-    for attempt in 0..RUN_TRIES {
-        if app.now() - execution.execution_id.started() > FRESH {
-            let late = anyhow::anyhow!("the launch took more than {FRESH}");
-            // If nothing was sent, nothing was started; else the last answer stands.
-            return if attempt == 0 { Err(NotRun::Unknown(late)) } else { outcome };
-        }
-        outcome = tasks::run(app, task).await;
-        match &outcome {
-            Err(NotRun::NoTaskDefinition) => {
-                let registered = task_definition::register(app, &task.family, &execution.image).await;
-                registered.map_err(|error| NotRun::Refused(format!("{error:#}")))?;
-            }
-            Err(NotRun::Throttled) => tokio::time::sleep(std::time::Duration::from_millis(200 << attempt)).await,
-            _ => break,
-        }
-    }
-    outcome
-}
-
-/// Notes the task's ARN; where the execution ended or is being stopped meanwhile, its task is stopped instead.
-async fn note(app: &App, execution: &Execution, arn: &str) -> Result<()> {
-    let refused = match executions::set_task(app, &execution.execution_id, arn).await {
-        Ok(Ok(())) => return Ok(()),
-        Ok(Err(row)) => row,
-        Err(error) => {
-            // The task runs and its row stands: the task's own events, or the sweep, will bring the two together.
-            tracing::error!(execution_id = %execution.execution_id, error = format!("{error:#}"), "could not note a task");
-            return Ok(());
-        }
+/// The refusal that names who is in the way, with a link to their log; it opens only for those who may read that log.
+async fn lock_held(app: &App, ask: &Ask<'_>, seen: &Seen, name: &str) -> Result<ApiError> {
+    let (execution_id, held_by, since, how) = match (&seen.lock.holder, seen.lock.waiters.first()) {
+        (Some(lock), _) => (&lock.execution_id, &lock.user_email, &lock.acquired_at, "is held by"),
+        (None, Some(waiter)) => (&waiter.execution_id, &waiter.user_email, &waiter.since, "is about to go to"),
+        (None, None) => return Err(anyhow::anyhow!("a free lock is in nobody's way").into()),
     };
-    // The task's own event was faster, which is as good.
-    let known = refused.as_ref().is_some_and(|row| row.execution.task_arn.as_deref() == Some(arn));
-    let stopping = refused.as_ref().is_some_and(|row| row.execution.status == Status::Stopping);
-    if !known || stopping {
-        tasks::stop(app, arn, "the execution was stopped while it started").await?;
-    }
-    Ok(())
-}
-
-/// The refusal that names the holder, with a link to the holder's log; it opens only for those who may read that log.
-async fn lock_held(app: &App, origin: &Origin, caller: &Caller, held: &Lock) -> Result<ApiError> {
-    let log_url = match held.execution_id.parse() {
-        Ok(id) if caller.may_read(&held.user_email) => origin.log_link(app, &id).await?,
-        _ => origin.log_page(app, &held.execution_id),
+    let log_url = match execution_id.parse() {
+        Ok(id) if seen.caller.may_read(held_by) => ask.origin.log_link(app, &id).await?,
+        _ => ask.origin.log_page(app, execution_id),
     };
-    let details = LockHeld {
-        lock_name: held.lock_name.clone(),
-        held_by: held.user_email.clone(),
-        since: held.acquired_at.clone(),
-        execution_id: held.execution_id.clone(),
-        log_url,
+    let message = format!("the lock `{name}` {how} {held_by} since {since}");
+    let hint = if ask.request.wait_lock.is_some() {
+        format!("{MAX_WAITERS} wait for it already, which is the most: try again later")
+    } else {
+        format!("look at it with `runvoy status {execution_id}`, or queue for the lock with `--wait-lock 10m`")
     };
-    let message = format!("the lock `{}` is held by {} since {}", held.lock_name, held.user_email, held.acquired_at);
-    let mut error = ApiError::new(ErrorCode::LockHeld, message);
+    let (lock_name, held_by, since, execution_id) =
+        (name.to_owned(), held_by.clone(), since.clone(), execution_id.clone());
+    let mut error = ApiError::new(ErrorCode::LockHeld, message).hint(hint);
+    let details = LockHeld { lock_name, held_by, since, execution_id, log_url, waiting: seen.lock.waiters.len() };
     if let Ok(serde_json::Value::Object(details)) = serde_json::to_value(details) {
         error.details = details;
     }
-    Ok(error.hint(format!("wait for it to end, or look at it with `runvoy status {}`", held.execution_id)))
+    Ok(error)
 }

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, Uri},
     middleware::{self, Next},
     response::Response,
-    routing::{delete, get},
+    routing::{delete, get, post},
 };
 use runvoy_api::{PREFIX, REQUEST_ID_HEADER, error::ErrorCode, key::hex};
 use tower::{Layer, util::MapRequestLayer};
@@ -16,11 +16,13 @@ use tower::{Layer, util::MapRequestLayer};
 use crate::{
     app::App,
     error::{ApiError, REQUEST_ID},
-    handlers::{executions, general, locks, logs, users},
+    handlers::{audit, config, costs, executions, general, locks, logs, users},
+    limits,
 };
 
 /// Every path without its prefix begins with one of these.
-const ROOTS: [&str; 8] = ["health", "greet", "whoami", "executions", "locks", "users", "api", "logs"];
+const ROOTS: [&str; 11] =
+    ["health", "greet", "whoami", "executions", "locks", "users", "audit", "costs", "config", "api", "logs"];
 
 /// The whole API and the viewer.
 pub fn router(app: Arc<App>) -> Router {
@@ -32,14 +34,21 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/executions/{id}", get(executions::get).delete(executions::stop))
         .route("/executions/{id}/logs", get(logs::by_key))
         .route("/locks", get(locks::list))
+        // A lock's name may have slashes in it, and some doors decode them on the way.
+        .route("/locks/{*name}", delete(locks::release))
         .route("/users", get(users::list).post(users::add))
-        .route("/users/{email}", delete(users::revoke))
+        .route("/users/{email}", delete(users::revoke).patch(users::change))
+        .route("/users/{email}/rotate", post(users::rotate))
+        .route("/audit", get(audit::list))
+        .route("/costs", get(costs::list))
+        .route("/config", get(config::get).patch(config::change))
         .route("/api/logs/{id}", get(logs::by_token))
         .route("/logs/{id}", get(logs::viewer))
         .fallback(|uri: Uri| async move { ApiError::not_found(format!("path `{}`", uri.path().escape_debug())) })
         .method_not_allowed_fallback(|| async {
             ApiError::new(ErrorCode::MethodNotAllowed, "this path does not take that method")
         })
+        .layer(middleware::from_fn(limits::guard))
         .layer(middleware::from_fn(identify))
         .with_state(app);
     // Layers of a router run after its routing; the prefix must be gone before.

@@ -37,7 +37,7 @@ fn usage_errors_exit_2() {
 #[test]
 fn versions_are_told() {
     let version = env!("CARGO_PKG_VERSION");
-    Machine::new().run(&["version"]).code(0).stdout(&format!("runvoy {version} (contract 1)\n"));
+    Machine::new().run(&["version"]).code(0).stdout(&format!("runvoy {version} (contract 2)\n"));
     Machine::new().run(&["--version"]).code(0).stdout(&format!("runvoy {version}\n"));
     let ran = Machine::new().run(&["version", "--json"]).code(0);
     assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["version"], version);

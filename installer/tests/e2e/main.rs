@@ -2,10 +2,15 @@
 
 mod access;
 mod api;
+mod audit;
+mod costs;
 mod deployment;
 mod execution;
 mod http;
+mod idempotency;
 mod lock;
+mod policy;
+mod queue;
 mod repair;
 mod viewer;
 mod world;

@@ -19,7 +19,7 @@ use crate::{
     auth,
     error::{ApiError, Result},
     feed, repair,
-    store::executions,
+    store::{executions, settings},
     viewer,
 };
 
@@ -42,7 +42,8 @@ pub async fn by_key(
 ) -> Result<Json<LogPage>> {
     let caller = auth::caller(&app, &headers, Role::Viewer).await?;
     let row = row(&app, &id).await?;
-    if !caller.may_read(&row.execution.user_email) {
+    let shared = async { anyhow::Ok(caller.user.role >= Role::Member && settings::get(&app).await?.0.shared_logs) };
+    if !caller.may_read(&row.execution.user_email) && !shared.await? {
         let message = format!("the log of `{id}` is for {} and admins", row.execution.user_email);
         return Err(ApiError::new(ErrorCode::Forbidden, message));
     }

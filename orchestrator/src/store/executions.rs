@@ -1,17 +1,19 @@
 //! Execution rows.
 
 use anyhow::Context;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update, builders::UpdateBuilder,
+};
 use runvoy_api::{
     execution::Execution,
-    id::{ExecutionId, rfc3339},
+    id::{ExecutionId, parse_rfc3339, rfc3339},
     infra::EXECUTIONS,
     status::Status,
 };
 use time::OffsetDateTime;
 
 use super::item::{self, Item, Read, bool, n, s};
-use crate::app::App;
+use crate::{app::App, tasks::RunTask};
 
 /// A row: what the API shows, and what only the orchestrator needs.
 #[derive(Debug, Clone)]
@@ -23,21 +25,43 @@ pub struct Row {
     pub task_version: i64,
     /// Who asked for it to stop.
     pub stop_requested_by: Option<String>,
+    /// Only while it is queued.
+    pub waiting: Option<Waiting>,
+}
+
+/// What a queued execution needs to be started later, and how long that may take.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    pub task: RunTask,
+    pub until: OffsetDateTime,
 }
 
 impl Row {
+    /// The row of an execution whose task is being asked for right now.
+    pub fn launched(execution: Execution, family: String) -> Self {
+        Self { execution, family, task_version: 0, stop_requested_by: None, waiting: None }
+    }
+
     pub fn id(&self) -> &ExecutionId {
         &self.execution.execution_id
     }
 }
 
-/// The row's condition that it is not over: what every write to an accepted execution rests on.
-pub const OPEN: &str = "#status IN (:queued, :starting, :running, :stopping)";
+/// Statuses with a task, or with one to come: what every write to a launched execution rests on.
+pub const LAUNCHED: &[Status] = &[Status::Starting, Status::Running, Status::Stopping];
 
-/// The values of [`OPEN`].
-pub fn open_values() -> impl Iterator<Item = (String, AttributeValue)> {
-    let open = Status::ALL.into_iter().filter(|status| !status.is_terminal());
-    open.map(|status| (format!(":{status}"), s(status.as_str())))
+/// The one status before that.
+pub const QUEUED: &[Status] = &[Status::Queued];
+
+/// Adds the condition that the row is in one of these statuses.
+fn only_if(mut update: UpdateBuilder, statuses: &[Status]) -> UpdateBuilder {
+    let names: Vec<String> = statuses.iter().map(|status| format!(":{status}")).collect();
+    for (name, status) in names.iter().zip(statuses) {
+        update = update.expression_attribute_values(name, s(status.as_str()));
+    }
+    update
+        .condition_expression(format!("#status IN ({})", names.join(", ")))
+        .expression_attribute_names("#status", "status")
 }
 
 /// Reads what [`put`] and the updates wrote, or what an index carries of it.
@@ -52,6 +76,9 @@ pub fn execution(row: &Item) -> Option<Execution> {
         lock_name: row.owned("lock_name"),
         lock_fence: row.number("lock_fence"),
         started_at: execution_id.started_at(),
+        launched_at: row.owned("launched_at"),
+        wait_until: row.owned("wait_until"),
+        queue_position: None,
         completed_at: row.owned("completed_at"),
         exit_code: row.number("exit_code"),
         reason: row.owned("reason"),
@@ -74,11 +101,17 @@ fn row(item: &Item) -> Option<Row> {
         family: item.owned("family")?,
         task_version: item.number("task_version").unwrap_or_default(),
         stop_requested_by: item.owned("stop_requested_by"),
+        waiting: waiting(item),
     })
 }
 
-/// Writes a new row with the rendered RunTask request in it: the row stands before its task, always.
-pub fn put(app: &App, new: &Execution, family: &str, run_task: &str) -> anyhow::Result<TransactWriteItem> {
+fn waiting(item: &Item) -> Option<Waiting> {
+    let task = serde_json::from_str(item.text("run_task")?).ok()?;
+    Some(Waiting { task, until: parse_rfc3339(item.text("wait_until")?)? })
+}
+
+/// Writes a new row: it stands before its task, always. One that waits carries what its task is to be asked for with.
+pub fn put(app: &App, new: &Execution, task: &RunTask) -> anyhow::Result<TransactWriteItem> {
     let mut row = item::new();
     let mut set = |name: &str, value| row.insert(name.to_owned(), value);
     set(EXECUTIONS.partition, s(new.execution_id.as_str()));
@@ -91,15 +124,32 @@ pub fn put(app: &App, new: &Execution, family: &str, run_task: &str) -> anyhow::
     set("memory", n(new.memory));
     set("timeout_seconds", n(new.timeout_seconds));
     set("spot", bool(new.spot));
-    set("family", s(family));
-    set("run_task", s(run_task));
-    if let (Some(lock), Some(fence)) = (&new.lock_name, new.lock_fence) {
+    set("family", s(&task.family));
+    if let Some(lock) = &new.lock_name {
         set("lock_name", s(lock));
+    }
+    if let Some(fence) = new.lock_fence {
         set("lock_fence", n(fence));
+    }
+    if let Some(until) = &new.wait_until {
+        set("wait_until", s(until));
+        set("run_task", s(serde_json::to_string(task)?));
     }
     let put = Put::builder().table_name(&app.deployment.executions).set_item(Some(row));
     let put = put.condition_expression("attribute_not_exists(execution_id)").build()?;
     Ok(TransactWriteItem::builder().put(put).build())
+}
+
+/// Takes the execution out of the queue: it has its lock now, under this fence.
+pub fn set_launched(app: &App, id: &ExecutionId, fence: u64, at: OffsetDateTime) -> anyhow::Result<TransactWriteItem> {
+    let update = Update::builder()
+        .table_name(&app.deployment.executions)
+        .set_key(Some(key(id)))
+        .update_expression("SET #status = :starting, lock_fence = :fence, launched_at = :at REMOVE run_task")
+        .expression_attribute_values(":starting", s(Status::Starting.as_str()))
+        .expression_attribute_values(":fence", n(fence))
+        .expression_attribute_values(":at", s(rfc3339(at)));
+    Ok(TransactWriteItem::builder().update(only_if(update, QUEUED).build()?).build())
 }
 
 fn key(id: &ExecutionId) -> Item {
@@ -169,19 +219,14 @@ pub async fn set_running(app: &App, id: &ExecutionId, task_arn: &str, version: i
     }
 }
 
-/// Marks the execution as being stopped, if it is not over.
+/// Marks the execution as being stopped, if it is not over. One in the queue needs no stopping: it is ended.
 pub fn set_stopping(app: &App, id: &ExecutionId, by: &str) -> anyhow::Result<TransactWriteItem> {
-    let mut update = Update::builder()
+    let update = Update::builder()
         .table_name(&app.deployment.executions)
         .set_key(Some(key(id)))
         .update_expression("SET #status = :stopping, stop_requested_by = if_not_exists(stop_requested_by, :by)")
-        .condition_expression(OPEN)
-        .expression_attribute_names("#status", "status")
         .expression_attribute_values(":by", s(by));
-    for (name, value) in open_values() {
-        update = update.expression_attribute_values(name, value);
-    }
-    Ok(TransactWriteItem::builder().update(update.build()?).build())
+    Ok(TransactWriteItem::builder().update(only_if(update, LAUNCHED).build()?).build())
 }
 
 /// How an execution ended.
@@ -196,23 +241,17 @@ pub struct End {
     pub task_version: i64,
 }
 
-/// The one terminal transition: refused if the execution is over already.
-pub fn finish(app: &App, id: &ExecutionId, end: &End) -> anyhow::Result<TransactWriteItem> {
+/// The one terminal transition, from one of these statuses: refused if the execution is over already.
+pub fn finish(app: &App, id: &ExecutionId, end: &End, from: &[Status]) -> anyhow::Result<TransactWriteItem> {
     let seconds = (end.at - id.started()).whole_seconds().max(0);
     let mut sets =
         vec!["#status = :end", "completed_at = :at", "duration_seconds = :seconds", "task_version = :version"];
-    let mut update = Update::builder()
-        .table_name(&app.deployment.executions)
-        .set_key(Some(key(id)))
-        .condition_expression(OPEN)
-        .expression_attribute_names("#status", "status")
+    let update = Update::builder().table_name(&app.deployment.executions).set_key(Some(key(id)));
+    let mut update = only_if(update, from)
         .expression_attribute_values(":end", s(end.status.as_str()))
         .expression_attribute_values(":at", s(rfc3339(end.at)))
         .expression_attribute_values(":seconds", n(seconds))
         .expression_attribute_values(":version", n(end.task_version));
-    for (name, value) in open_values() {
-        update = update.expression_attribute_values(name, value);
-    }
     if let Some(exit_code) = end.exit_code {
         sets.push("exit_code = :exit");
         update = update.expression_attribute_values(":exit", n(exit_code));
@@ -231,6 +270,7 @@ pub fn finish(app: &App, id: &ExecutionId, end: &End) -> anyhow::Result<Transact
         update = update.expression_attribute_values(":arn", s(arn));
         update = update.expression_attribute_values(":stream", s(crate::tasks::log_stream(arn)));
     }
-    let update = update.update_expression(format!("SET {}", sets.join(", "))).build()?;
+    // What its task was to be asked for with is of no use to anybody now.
+    let update = update.update_expression(format!("SET {} REMOVE run_task", sets.join(", "))).build()?;
     Ok(TransactWriteItem::builder().update(update).build())
 }
