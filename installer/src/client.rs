@@ -241,9 +241,10 @@ pub fn is_transient(error: &Error) -> bool {
 /// Whether nothing is known of what became of a start, or nothing came of it and it may still.
 fn may_not_have_happened(error: &Error) -> bool {
     let busy = |body: &ErrorBody| matches!(body.code, ErrorCode::Unavailable | ErrorCode::TooManyRequests);
-    error.find::<NoAnswer>().is_some()
-        // With an execution's id in it, the failure is on record, and would only be told again.
-        || error.find::<Refused>().is_some_and(|no| busy(&no.body) && !no.body.details.contains_key("execution_id"))
+    // With an execution's id in it, the failure is on record and would only be told again; with a rule's name, it stays.
+    let settled = |body: &ErrorBody| ["execution_id", "rule"].iter().any(|name| body.details.contains_key(*name));
+    let refused = error.find::<Refused>().is_some_and(|refused| busy(&refused.body) && !settled(&refused.body));
+    refused || error.find::<NoAnswer>().is_some()
 }
 
 /// Text as one segment of a path, or one value of a query.

@@ -103,6 +103,25 @@ fn required(name: &str) -> anyhow::Result<String> {
 }
 
 #[cfg(test)]
+impl App {
+    /// One whose AWS clients lead nowhere, for what is decided before any call.
+    pub fn for_tests() -> Self {
+        let config = aws_types::SdkConfig::builder()
+            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::v2026_01_12())
+            .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
+            .build();
+        Self {
+            deployment: Deployment::for_tests(),
+            dynamodb: dynamodb::Client::new(&config),
+            ecs: ecs::Client::new(&config),
+            logs: logs::Client::new(&config),
+            signer: Signer::new(aws_sdk_secretsmanager::Client::new(&config), "none".to_owned()),
+            buckets: Buckets::default(),
+        }
+    }
+}
+
+#[cfg(test)]
 impl Deployment {
     /// Some deployment, for tests of pure functions.
     pub fn for_tests() -> Self {

@@ -106,7 +106,42 @@ fn bare(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use tower::ServiceExt as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn every_documented_operation_has_a_route_that_asks_for_a_key() {
+        let document: serde_json::Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        let operations = paths.iter().flat_map(|(path, methods)| {
+            methods.as_object().unwrap().iter().map(move |(method, operation)| (path, method, operation))
+        });
+        let mut count = 0;
+        for (path, method, operation) in operations {
+            let uri = format!("{PREFIX}{}", path.replace(['{', '}'], ""));
+            let request = axum::http::Request::builder().method(method.to_uppercase().as_str()).uri(&uri);
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            let response = router(Arc::new(App::for_tests())).oneshot(request).await.unwrap();
+            let expected = if operation["security"].is_array() { 200 } else { 401 };
+            assert_eq!(response.status(), expected, "{method} {uri}");
+            assert!(response.headers().contains_key(REQUEST_ID_HEADER));
+            count += 1;
+        }
+        assert!(count > 15, "{count}");
+    }
+
+    #[tokio::test]
+    async fn what_is_larger_than_any_request_of_ours_is_refused() {
+        let status = |request: axum::http::request::Builder| async {
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            router(Arc::new(App::for_tests())).oneshot(request).await.unwrap().status()
+        };
+        let request = || axum::http::Request::builder().uri("/health");
+        assert_eq!(status(request()).await, 200);
+        assert_eq!(status(request().header("x-filler", "x".repeat(20_000))).await, 413);
+        assert_eq!(status(request().uri(format!("/health?{}", "x".repeat(5_000)))).await, 413);
+    }
 
     #[test]
     fn prefixes_and_stages_are_no_part_of_a_route() {
