@@ -4,7 +4,7 @@
 
 use runvoy_api::status::Status;
 
-use crate::{observe::TaskView, store::executions::Row};
+use crate::{observe::TaskView, store::row::Row};
 
 /// The reason that the sweep gives to StopTask for a task whose own clock did not end it.
 pub const PAST_ITS_TIME: &str = "runvoy: the execution is past its time";

@@ -9,7 +9,7 @@ use runvoy_api::{
 };
 use time::Duration;
 
-use crate::{app::App, error::Result, store::executions::Row};
+use crate::{app::App, error::Result, store::row::Row};
 
 /// The cursor before the first line.
 const START: &str = "start";

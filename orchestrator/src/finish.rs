@@ -10,8 +10,9 @@ use crate::{
     observe::TaskView,
     queue,
     store::{
-        executions::{self, End, LAUNCHED, Row},
+        executions::{self, End, LAUNCHED},
         locks,
+        row::Row,
         transaction::{self, Outcome},
     },
 };

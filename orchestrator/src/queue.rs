@@ -20,8 +20,9 @@ use crate::{
     app::App,
     start,
     store::{
-        executions::{self, End, QUEUED, Row, Waiting},
+        executions::{self, End, QUEUED},
         locks::{self, Claim, Seen},
+        row::{Row, Waiting},
         transaction::{self, Outcome},
     },
 };

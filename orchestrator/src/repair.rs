@@ -7,7 +7,7 @@ use crate::{
     finish,
     observe::TaskView,
     queue,
-    store::executions::{self, Row},
+    store::{executions, row::Row},
     tasks,
 };
 

@@ -7,7 +7,7 @@ use crate::{
     app::App,
     error::{ApiError, Result},
     finish,
-    store::executions::{self, Row},
+    store::{executions, row::Row},
     task_definition,
     tasks::{self, NotRun, RunTask},
 };

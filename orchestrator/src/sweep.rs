@@ -12,8 +12,9 @@ use crate::{
     queue::{self, OVERHEAD},
     repair,
     store::{
-        executions::{self, Row},
+        executions,
         item::{Read, s},
+        row::Row,
     },
     tasks,
 };

@@ -26,11 +26,11 @@ use crate::{
     origin::Origin,
     queue, repair,
     store::{
-        audit,
-        executions::{self, Row},
+        audit, executions,
         history::{self, Filter},
         idempotency::Attempt,
         keys::Caller,
+        row::Row,
         transaction::{self, Outcome},
     },
     tasks,

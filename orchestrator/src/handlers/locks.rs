@@ -25,9 +25,8 @@ use crate::{
     origin::Origin,
     queue, repair,
     store::{
-        audit,
-        executions::{self, Row},
-        locks,
+        audit, executions, locks,
+        row::Row,
         transaction::{self, Outcome},
     },
     tasks,

@@ -19,7 +19,7 @@ use crate::{
     auth,
     error::{ApiError, Result},
     feed, repair,
-    store::{executions, settings},
+    store::{executions, row::Row, settings},
     viewer,
 };
 
@@ -71,13 +71,13 @@ pub async fn by_token(
     page(&app, row, &query).await
 }
 
-async fn row(app: &App, id: &str) -> Result<executions::Row> {
+async fn row(app: &App, id: &str) -> Result<Row> {
     let id = execution_id(id)?;
     let row = executions::get(app, &id).await?.ok_or_else(|| ApiError::not_found(format!("execution `{id}`")))?;
     Ok(row)
 }
 
-async fn page(app: &App, row: executions::Row, query: &PageQuery) -> Result<Json<LogPage>> {
+async fn page(app: &App, row: Row, query: &PageQuery) -> Result<Json<LogPage>> {
     let limit = match query.limit.as_deref().map(str::parse) {
         None => MAX_LINES,
         Some(Ok(limit @ 1..=MAX_LINES)) => limit,

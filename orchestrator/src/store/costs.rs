@@ -10,7 +10,7 @@ use runvoy_api::{
     status::Status,
 };
 
-use super::{executions::execution, item::s};
+use super::{item::s, row::execution};
 use crate::app::App;
 
 /// Pages of 1 MB that one request reads of each status: some ten thousand executions, in well under its 30 seconds.

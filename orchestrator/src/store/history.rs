@@ -19,8 +19,8 @@ use runvoy_api::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    executions::execution,
     item::{Item, s},
+    row::execution,
 };
 use crate::{
     app::App,

@@ -8,6 +8,7 @@ pub mod idempotency;
 pub mod item;
 pub mod keys;
 pub mod locks;
+pub mod row;
 pub mod settings;
 pub mod transaction;
 pub mod users;

@@ -9,16 +9,16 @@
 //! The row stands before its task, always: a crash between any two steps leaves a row that says what was meant, and never
 //! a task that nobody knows of. Steps 3 and 4 are in [`start`]; an execution that waits for its lock takes them later.
 
-use anyhow::Context;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem};
+mod read;
+mod refuse;
+
+use aws_sdk_dynamodb::types::TransactWriteItem;
 use runvoy_api::{
-    config::Config,
-    error::{ErrorCode, LockHeld},
-    execution::{Execution, ExecutionRequest},
+    error::ErrorCode,
+    execution::Execution,
     fargate,
-    infra::{KeyRow, LOCKS, Sentinel},
+    id::rfc3339,
     lock::{MAX_WAITERS, Waiter},
-    policy::Policy,
     status::Status,
     timeout::Timeout,
     user::Role,
@@ -26,18 +26,18 @@ use runvoy_api::{
 use serde_json::json;
 use time::Duration;
 
+pub use read::Ask;
+use read::Seen;
+
 use crate::{
     app::App,
     auth,
     error::{ApiError, Result},
-    origin::Origin,
     queue, start,
     store::{
-        audit, executions, history,
-        idempotency::{Attempt, First},
-        item::{Item, Read, s},
-        keys::{self, Caller},
-        locks, settings,
+        audit, executions,
+        idempotency::First,
+        keys, locks,
         transaction::{self, Outcome},
     },
     task_definition,
@@ -47,28 +47,11 @@ use crate::{
 /// How often everything is looked at again that changed between the read and the transaction.
 const TRIES: u32 = 4;
 
-/// What a client asks for.
-pub struct Ask<'a> {
-    pub origin: &'a Origin,
-    pub key_hash: &'a str,
-    pub request: &'a ExecutionRequest,
-    pub attempt: Option<&'a Attempt>,
-}
-
-/// What one read tells.
-struct Seen {
-    caller: Caller,
-    config: Config,
-    policy: Option<Policy>,
-    lock: locks::Seen,
-    first: Option<First>,
-}
-
 /// Starts an execution, or queues it for its lock. `Ok` means that it is on record and that its task has been asked for.
 pub async fn launch(app: &App, ask: &Ask<'_>) -> Result<Execution> {
     ask.request.validate()?;
     for _ in 0..TRIES {
-        let seen = read(app, ask).await?;
+        let seen = read::read(app, ask).await?;
         auth::require(&seen.caller, Role::Member)?;
         if let Some(first) = &seen.first {
             return again(app, first).await;
@@ -78,7 +61,7 @@ pub async fn launch(app: &App, ask: &Ask<'_>) -> Result<Execution> {
         }
         let execution = plan(app, ask, &seen).await?;
         let task = render(app, ask, &seen, &execution)?;
-        check_share(app, &seen).await?;
+        refuse::beyond_share(app, &seen).await?;
         if record(app, ask, &seen, &execution, &task).await? {
             let start = async {
                 if execution.status == Status::Queued { Ok(()) } else { start::start(app, &execution, &task).await }
@@ -88,39 +71,6 @@ pub async fn launch(app: &App, ask: &Ask<'_>) -> Result<Execution> {
         }
     }
     Err(ApiError::new(ErrorCode::Unavailable, "the lock changed hands again and again").hint("try again"))
-}
-
-async fn read(app: &App, ask: &Ask<'_>) -> Result<Seen> {
-    let keys = |keys: Vec<Item>| {
-        let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-        keys.map_err(|error| ApiError::from(anyhow::Error::new(error)))
-    };
-    let one = |name: &str, value: &str| Item::from([(name.to_owned(), s(value))]);
-    let deployment = &app.deployment;
-    let api_keys = keys(vec![one(KeyRow::HASH, ask.key_hash), one(KeyRow::HASH, Sentinel::CONFIG)])?;
-    let mut request = app.dynamodb.batch_get_item().request_items(&deployment.api_keys, api_keys);
-    if let Some(lock) = &ask.request.lock {
-        request = request.request_items(&deployment.locks, keys(vec![one(LOCKS.partition, lock)])?);
-    }
-    if let Some(attempt) = ask.attempt {
-        request = request.request_items(&deployment.executions, keys(vec![attempt.key()])?);
-    }
-    let reply = request.send().await.context("reading key, settings and lock")?;
-    if reply.unprocessed_keys().is_some_and(|keys| !keys.is_empty()) {
-        return Err(anyhow::anyhow!("DynamoDB left a part of the read undone").into());
-    }
-    let rows = reply.responses.unwrap_or_default();
-    let of = |table: &str| rows.get(table).map(Vec::as_slice).unwrap_or_default();
-    let key_row = |hash: &str| of(&deployment.api_keys).iter().find(|row| row.text(KeyRow::HASH) == Some(hash));
-    let attempted = of(&deployment.executions).first().zip(ask.attempt);
-    let caller = key_row(ask.key_hash).and_then(Caller::from_row).ok_or_else(ApiError::unauthorized)?;
-    Ok(Seen {
-        policy: caller.policy()?,
-        caller,
-        config: settings::from_row(key_row(Sentinel::CONFIG))?.0,
-        lock: locks::Seen::from_row(of(&deployment.locks).first()),
-        first: attempted.and_then(|(row, attempt)| attempt.first(row, app.now())),
-    })
 }
 
 /// The same request came before: the same reply, and nothing is started.
@@ -145,7 +95,7 @@ async fn plan(app: &App, ask: &Ask<'_>, seen: &Seen) -> Result<Execution> {
     let wait = match (&request.lock, seen.lock.is_free(), request.wait_lock) {
         (None, ..) | (_, true, _) => None,
         (Some(_), false, Some(wait)) if seen.lock.waiters.len() < MAX_WAITERS => Some(wait),
-        (Some(name), false, _) => return Err(lock_held(app, ask, seen, name).await?),
+        (Some(name), false, _) => return Err(refuse::lock_held(app, ask, seen, name).await?),
     };
     let fence = (request.lock.is_some() && wait.is_none()).then(|| locks::next_fence(seen.lock.fence, now));
     Ok(Execution {
@@ -158,7 +108,7 @@ async fn plan(app: &App, ask: &Ask<'_>, seen: &Seen) -> Result<Execution> {
         lock_name: request.lock.clone(),
         started_at: execution_id.started_at(),
         launched_at: None,
-        wait_until: wait.map(|wait| runvoy_api::id::rfc3339(now + Duration::seconds(wait.seconds().into()))),
+        wait_until: wait.map(|wait| rfc3339(now + Duration::seconds(wait.seconds().into()))),
         queue_position: wait.map(|_| seen.lock.waiters.len() + 1),
         completed_at: None,
         exit_code: None,
@@ -175,21 +125,6 @@ async fn plan(app: &App, ask: &Ask<'_>, seen: &Seen) -> Result<Execution> {
         spot: request.spot.unwrap_or(app.deployment.default_spot && request.lock.is_none()),
         execution_id,
     })
-}
-
-/// How many executions a user may have under way: counted only where there is such a rule, and by an index that lags
-/// behind by a moment.
-async fn check_share(app: &App, seen: &Seen) -> Result<()> {
-    let most = seen.policy.as_ref().and_then(|policy| policy.max_running).or(seen.config.max_running);
-    let Some(most) = most else { return Ok(()) };
-    let open = history::count_open(app, &seen.caller.user.email).await?;
-    if open < most {
-        return Ok(());
-    }
-    let message = format!("you have {open} executions under way, and `max_running` is {most}");
-    Err(ApiError::new(ErrorCode::TooManyRequests, message)
-        .hint("wait for one to end: `runvoy list --status running`")
-        .detail("rule", "max_running"))
 }
 
 /// What its task is to be asked for with, if the user's policy allows it.
@@ -257,31 +192,4 @@ fn claim(app: &App, name: &str, seen: &Seen, execution: &Execution) -> anyhow::R
         }
         (None, None) => anyhow::bail!("an execution with a lock has a fence or waits for one"),
     }
-}
-
-/// The refusal that names who is in the way, with a link to their log; it opens only for those who may read that log.
-async fn lock_held(app: &App, ask: &Ask<'_>, seen: &Seen, name: &str) -> Result<ApiError> {
-    let (execution_id, held_by, since, how) = match (&seen.lock.holder, seen.lock.waiters.first()) {
-        (Some(lock), _) => (&lock.execution_id, &lock.user_email, &lock.acquired_at, "is held by"),
-        (None, Some(waiter)) => (&waiter.execution_id, &waiter.user_email, &waiter.since, "is about to go to"),
-        (None, None) => return Err(anyhow::anyhow!("a free lock is in nobody's way").into()),
-    };
-    let log_url = match execution_id.parse() {
-        Ok(id) if seen.caller.may_read(held_by) => ask.origin.log_link(app, &id).await?,
-        _ => ask.origin.log_page(app, execution_id),
-    };
-    let message = format!("the lock `{name}` {how} {held_by} since {since}");
-    let hint = if ask.request.wait_lock.is_some() {
-        format!("{MAX_WAITERS} wait for it already, which is the most: try again later")
-    } else {
-        format!("look at it with `runvoy status {execution_id}`, or queue for the lock with `--wait-lock 10m`")
-    };
-    let (lock_name, held_by, since, execution_id) =
-        (name.to_owned(), held_by.clone(), since.clone(), execution_id.clone());
-    let mut error = ApiError::new(ErrorCode::LockHeld, message).hint(hint);
-    let details = LockHeld { lock_name, held_by, since, execution_id, log_url, waiting: seen.lock.waiters.len() };
-    if let Ok(serde_json::Value::Object(details)) = serde_json::to_value(details) {
-        error.details = details;
-    }
-    Ok(error)
 }
