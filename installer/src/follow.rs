@@ -45,7 +45,8 @@ impl<'a> Follower<'a> {
         let mut pause = LIVELY;
         loop {
             let page = self.next_page().await?;
-            self.bar.set_message(page.status.to_string());
+            let place = page.queue_position.map(|place| format!(", place {place}")).unwrap_or_default();
+            self.bar.set_message(format!("{}{place}", page.status));
             self.bar.suspend(|| print(&page.logs))?;
             if page.completed {
                 self.bar.finish_and_clear();

@@ -42,6 +42,9 @@ pub struct Args {
     /// Run alone under this name: nobody else's command runs with the same lock meanwhile
     #[arg(long, value_name = "NAME")]
     lock: Option<String>,
+    /// If the lock is held, queue for it at most this long instead of giving up: `10m`
+    #[arg(long, value_name = "TIME", requires = "lock")]
+    wait_lock: Option<Timeout>,
     /// Run in this container image
     #[arg(long)]
     image: Option<String>,
@@ -100,6 +103,7 @@ impl Args {
             image: self.image.clone(),
             env: self.env.iter().cloned().collect::<BTreeMap<_, _>>(),
             lock: self.lock.clone(),
+            wait_lock: self.wait_lock,
             timeout: self.timeout,
             cpu: self.cpu,
             memory: self.memory,
@@ -120,6 +124,9 @@ async fn start_and_follow(args: Args, profile: Option<&str>) -> Result<u8> {
     let id = &started.execution_id;
     ui::note(format_args!("execution {id}"));
     ui::note(format_args!("log       {}", ui::printable(&started.log_url)));
+    if let Some(place) = started.queue_position {
+        ui::note(format_args!("queued    waits for its lock, place {place}"));
+    }
     if args.detach {
         let printed = if args.json { ui::json(&reply) } else { ui::line(id) };
         return printed.map(|()| 0);
@@ -140,11 +147,11 @@ async fn start_and_follow(args: Args, profile: Option<&str>) -> Result<u8> {
     Ok(exit_code(&end))
 }
 
-/// Sends the request once. `None`: interrupted before the reply came.
+/// Sends the request, again if need be, and starts one command at most. `None`: interrupted before the reply came.
 async fn start(client: &Client, request: &ExecutionRequest) -> Result<Option<Value>> {
     let bar = ui::spinner("asking for a container");
     let reply = tokio::select! {
-        reply = client.post("/executions", request) => Some(reply.map_err(explain)),
+        reply = client.post_once("/executions", request) => Some(reply.map_err(explain)),
         _ = tokio::signal::ctrl_c() => None,
     };
     bar.finish_and_clear();
@@ -155,10 +162,9 @@ async fn start(client: &Client, request: &ExecutionRequest) -> Result<Option<Val
 }
 
 fn explain(error: Error) -> Error {
-    if let Some(no_answer) = error.find::<NoAnswer>() {
-        let unsent = no_answer.unsent;
+    if error.find::<NoAnswer>().is_some_and(|no_answer| !no_answer.unsent) {
         let hint = "the command may have been started all the same: look with `runvoy list` before running it again";
-        return if unsent { error } else { error.hint(hint) };
+        return error.hint(hint);
     }
     let details = error.find::<Refused>().filter(|refused| refused.body.code == ErrorCode::LockHeld);
     let details = details.map(|refused| Value::Object(refused.body.details.clone()));
@@ -169,12 +175,13 @@ fn explain(error: Error) -> Error {
 }
 
 fn lock_held(held: &LockHeld) -> Error {
-    let LockHeld { lock_name, held_by, since, execution_id, log_url } = held;
+    let LockHeld { lock_name, held_by, since, execution_id, log_url, waiting } = held;
     let ago = ui::ago(since);
+    let queue = if *waiting > 0 { format!("\n  waiting:   {waiting}") } else { String::new() };
     let message = format!(
-        "lock `{lock_name}` is held by `{held_by}` since {since} ({ago})\n  execution: {execution_id}\n  log:       {log_url}"
+        "lock `{lock_name}` is held by `{held_by}` since {since} ({ago})\n  execution: {execution_id}\n  log:       {log_url}{queue}"
     );
-    Error::new(message).hint(format!("run it again when `runvoy status {execution_id}` says that it has ended"))
+    Error::new(message).hint("queue for it with `--wait-lock 10m`, or run it again when that execution has ended")
 }
 
 fn say_it_goes_on(id: &ExecutionId, why: &str) {
@@ -224,6 +231,7 @@ mod tests {
         let page = LogPage {
             execution_id: id,
             status,
+            queue_position: None,
             logs,
             last_timestamp: None,
             completed: true,

@@ -1,9 +1,11 @@
 //! The commands: one file each.
 
 pub mod admin;
+pub mod audit;
 pub mod build;
 pub mod completions;
 pub mod configure;
+pub mod costs;
 pub mod destroy;
 pub mod exec;
 pub mod health;
@@ -11,6 +13,7 @@ pub mod init;
 pub mod list;
 pub mod locks;
 pub mod logs;
+mod since;
 pub mod status;
 pub mod stop;
 pub mod version;
@@ -42,7 +45,7 @@ pub enum Command {
     List(list::Args),
     /// Stop an execution
     Stop(stop::Args),
-    /// See which locks are held
+    /// See which locks are held, and release one
     #[command(subcommand)]
     Locks(locks::Command),
     /// Save a deployment's endpoint and your key
@@ -55,9 +58,13 @@ pub enum Command {
     Version(version::Args),
     /// Print completions for a shell
     Completions(completions::Args),
-    /// Add, list and revoke users
+    /// Users: add, list, change, revoke
     #[command(subcommand)]
     Admin(admin::Command),
+    /// Show who changed what
+    Audit(audit::Args),
+    /// Show what executions cost
+    Costs(costs::Args),
     /// Deploy runvoy into an AWS account, or update it there
     Init(init::Args),
     /// Remove a deployment
@@ -67,13 +74,12 @@ pub enum Command {
 }
 
 /// How the help groups them.
-pub const GROUPS: [(&str, &[&str]); 3] = [
+pub const GROUPS: [(&str, &[&str]); 2] = [
     (
         "Teammate",
         &["exec", "status", "logs", "list", "stop", "locks", "configure", "whoami", "health", "version", "completions"],
     ),
-    ("Admin", &["admin"]),
-    ("Deployment", &["init", "destroy", "build"]),
+    ("Admin", &["admin", "audit", "costs", "init", "destroy", "build"]),
 ];
 
 impl Command {
@@ -92,6 +98,8 @@ impl Command {
             Self::Version(args) => version::run(args),
             Self::Completions(args) => completions::run(args),
             Self::Admin(command) => admin::run(command, profile).await,
+            Self::Audit(args) => audit::run(args, profile).await,
+            Self::Costs(args) => costs::run(args, profile).await,
             Self::Init(args) => init::run(args).await,
             Self::Destroy(args) => destroy::run(args).await,
             Self::Build(args) => build::run(args).await,

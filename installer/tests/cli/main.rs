@@ -5,6 +5,7 @@ mod admin;
 mod configure;
 mod exec;
 mod history;
+mod oversight;
 mod server;
 mod usage;
 mod weather;

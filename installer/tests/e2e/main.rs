@@ -3,11 +3,16 @@
 mod access;
 mod api;
 mod choices;
+mod audit;
+mod costs;
 mod deployment;
 mod execution;
 mod http;
+mod idempotency;
 mod lock;
 mod preflight;
+mod policy;
+mod queue;
 mod repair;
 mod seeding;
 mod stacks;
