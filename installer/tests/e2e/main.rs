@@ -2,16 +2,16 @@
 
 mod access;
 mod api;
-mod choices;
 mod audit;
+mod choices;
 mod costs;
 mod deployment;
 mod execution;
 mod http;
 mod idempotency;
 mod lock;
-mod preflight;
 mod policy;
+mod preflight;
 mod queue;
 mod repair;
 mod seeding;
