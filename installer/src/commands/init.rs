@@ -4,7 +4,7 @@ use std::{env, fs, future::Future, path::PathBuf, time::Instant};
 
 use dialoguer::Confirm;
 use runvoy_api::infra::name;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     aws::{Aws, Service},
@@ -343,9 +343,17 @@ impl Init {
         rates: &Rates,
         existing: Option<&Existing>,
     ) -> Result<()> {
-        self.emit_plan(plan::json(aws, &place.stack, answers, rates, existing.is_some())?);
-        self.show(|| plan::show(aws, &place.stack, answers, rates, existing.is_some()))?;
         let main = templates::main(&place.stack, answers)?;
+        let directory = env::temp_dir().join(format!("runvoy-plan-{}", place.stack));
+        fs::create_dir_all(&directory).context(format!("can't make `{}`", directory.display()))?;
+        let [bucket_path, main_path] = ["bucket.yaml", "main.yaml"].map(|name| directory.join(name));
+        for (path, template) in [(&bucket_path, &templates::bucket(&place.stack)?), (&main_path, &main)] {
+            fs::write(path, template).context(format!("can't write `{}`", path.display()))?;
+        }
+        let mut plan = plan::json(aws, &place.stack, answers, rates, existing.is_some())?;
+        plan["templates"] = json!({ "bucket": bucket_path, "main": main_path });
+        self.emit_plan(plan);
+        self.show(|| plan::show(aws, &place.stack, answers, rates, existing.is_some()))?;
         if let Some(existing) = existing {
             let changes = changes::of_templates(&existing.template, &main)?;
             self.emit_plan(changes::json(&changes));
@@ -354,16 +362,7 @@ impl Init {
                 Ok(())
             })?;
         }
-        let directory = env::temp_dir().join(format!("runvoy-plan-{}", place.stack));
-        fs::create_dir_all(&directory).context(format!("can't make `{}`", directory.display()))?;
-        for (name, template) in [("bucket.yaml", templates::bucket(&place.stack)?), ("main.yaml", main)] {
-            let path = directory.join(name);
-            fs::write(&path, template).context(format!("can't write `{}`", path.display()))?;
-            if !self.args.json {
-                ui::line(path.display())?;
-            }
-        }
-        Ok(())
+        self.show(|| [bucket_path, main_path].iter().try_for_each(|path| ui::line(path.display())))
     }
 
     /// How long AWS will take, and what it will spend the time on.
