@@ -119,6 +119,13 @@ pub async fn run(args: Args) -> Result<()> {
     }
 }
 
+/// What a deployment begins with.
+struct Ready {
+    source: Source,
+    checked: preflight::Report,
+    answers: Answers,
+}
+
 /// One run of the command.
 struct Init {
     args: Args,
@@ -149,7 +156,7 @@ impl Init {
                 let problem = format!("there is no deployment `{}` in account {account}, {region}", place.stack);
                 Err(Error::new(problem).hint("`runvoy init` makes one; `--stack-name` names another").exit(PREFLIGHT))
             }
-            (Some(existing), _) if self.args.reissue_admin_key => self.reissue(&aws, &place, existing).await.map(Some),
+            (Some(existing), _) if self.args.reissue_admin_key => self.reissue(&aws, &place, existing, interrupts).await.map(Some),
             (Some(existing), _) if self.args.rollback => {
                 self.roll_back(&aws, &place, existing, interrupts).await.map(Some)
             }
@@ -181,36 +188,9 @@ impl Init {
         existing: Option<Existing>,
         interrupts: &mut Interrupts,
     ) -> Result<Option<Report>> {
-        let source = Source::find(self.args.artifact.as_deref())?;
-        let architecture = self.args.flags.architecture.or(existing.as_ref().map(|found| found.answers.architecture));
         let remembered = Remembered::of(self.config.path(), &aws.account, &aws.region, &place.stack);
-        // Flags that make no sense are told before AWS is asked anything; questions come after what might make them vain.
-        let ask = self.can_ask && (self.args.ask || existing.is_none());
-        let given = if ask { None } else { Some(self.answer(existing.as_ref(), &remembered, false)?) };
-        let look = preflight::run(aws, &place.stack, source.checkout(), architecture, existing.is_some());
-        let mut checked = interrupts.before(async { Ok(look.await) }).await?;
-        let mut answers = match given {
-            Some(given) => given,
-            None => self.answer(existing.as_ref(), &remembered, true)?,
-        };
-        if existing.is_none() {
-            // A subnet can't move: later runs leave it where it is.
-            answers.zones.clone_from(&checked.zones);
-        }
-        self.check(aws, place, &answers, &mut checked).await?;
-        let rates = Rates::load(&aws.region, async |body| aws.json(Service::Pricing, PRICES, &body).await).await;
-        if self.args.dry_run {
-            return self.dry_run(aws, place, &answers, &rates, existing.as_ref()).map(|()| None);
-        }
-        if existing.is_none() {
-            self.emit_plan(plan::json(aws, &place.stack, &answers, &rates, false)?);
-            self.show(|| plan::show(aws, &place.stack, &answers, &rates, false))?;
-            self.announce(&templates::main(&place.stack, &answers)?, &checked.learned)?;
-            if !self.confirm("Go ahead?")? {
-                return Err(Error::new("nothing was changed").exit(REFUSED));
-            }
-            remembered.save(&answers)?;
-        }
+        let ready = interrupts.before(self.prepare(aws, place, existing.as_ref(), &remembered)).await?;
+        let Some(Ready { source, checked, answers }) = ready else { return Ok(None) };
         self.resume = Some(resume(place, &self.args));
         let guard = |changes: &[Change]| self.guard(changes, existing.is_some());
         let installation = Installation {
@@ -227,6 +207,45 @@ impl Init {
         let installed = self.during(interrupts, aws, place, work).await?;
         remembered.forget()?;
         Ok(Some(self.report(place, &answers, installed)))
+    }
+
+    /// All that comes before the first change: checks, questions, the plan. None if only the plan was wanted.
+    async fn prepare(
+        &self,
+        aws: &Aws,
+        place: &Place,
+        existing: Option<&Existing>,
+        remembered: &Remembered,
+    ) -> Result<Option<Ready>> {
+        let source = Source::find(self.args.artifact.as_deref())?;
+        let architecture = self.args.flags.architecture.or(existing.map(|found| found.answers.architecture));
+        // Flags that make no sense are told before AWS is asked anything; questions come after what might make them vain.
+        let ask = self.can_ask && (self.args.ask || existing.is_none());
+        let given = if ask { None } else { Some(self.answer(existing, remembered, false)?) };
+        let mut checked = preflight::run(aws, &place.stack, source.checkout(), architecture, existing.is_some()).await;
+        let mut answers = match given {
+            Some(given) => given,
+            None => self.answer(existing, remembered, true)?,
+        };
+        if existing.is_none() {
+            // A subnet can't move: later runs leave it where it is.
+            answers.zones.clone_from(&checked.zones);
+        }
+        self.check(aws, place, &answers, &mut checked).await?;
+        let rates = Rates::load(&aws.region, async |body| aws.json(Service::Pricing, PRICES, &body).await).await;
+        if self.args.dry_run {
+            return self.dry_run(aws, place, &answers, &rates, existing).map(|()| None);
+        }
+        if existing.is_none() {
+            self.emit_plan(plan::json(aws, &place.stack, &answers, &rates, false)?);
+            self.show(|| plan::show(aws, &place.stack, &answers, &rates, false))?;
+            self.announce(&templates::main(&place.stack, &answers)?, &checked.learned)?;
+            if !self.confirm("Go ahead?")? {
+                return Err(Error::new("nothing was changed").exit(REFUSED));
+            }
+            remembered.save(&answers)?;
+        }
+        Ok(Some(Ready { source, checked, answers }))
     }
 
     fn answer(&self, existing: Option<&Existing>, remembered: &Remembered, ask: bool) -> Result<Answers> {
@@ -294,15 +313,28 @@ impl Init {
     }
 
     /// A new key for the first admin.
-    async fn reissue(&mut self, aws: &Aws, place: &Place, existing: &Existing) -> Result<Report> {
-        if !self.confirm("The first admin's present key stops working. Replace it?")? {
+    async fn reissue(
+        &mut self,
+        aws: &Aws,
+        place: &Place,
+        existing: &Existing,
+        interrupts: &mut Interrupts,
+    ) -> Result<Report> {
+        let question = "The first admin's present key stops working. Replace it?";
+        if !interrupts.before(async { self.confirm(question) }).await? {
             return Err(Error::new("nothing was changed").exit(REFUSED));
         }
+        self.resume = Some(resume(place, &self.args));
         let endpoint = existing.endpoint()?.to_owned();
-        let step = self.progress.step("admin", "replace the first admin's key");
-        let email = self.args.flags.admin_email.as_deref();
-        let admin = admin::reissue(aws, &place.stack, &endpoint, email, &mut self.config).await?;
-        step.done("");
+        let mut config = Config::load()?;
+        let work = async {
+            let step = self.progress.step("admin", "replace the first admin's key");
+            let email = self.args.flags.admin_email.as_deref();
+            let admin = admin::reissue(aws, &place.stack, &endpoint, email, &mut config).await?;
+            step.done("");
+            Ok(admin)
+        };
+        let admin = self.during(interrupts, aws, place, work).await?;
         let installed = Installed { endpoint, admin, changed: true };
         Ok(self.report(place, &existing.answers, installed))
     }
