@@ -80,7 +80,7 @@ impl Interrupts {
             let answer = tokio::select! {
                 biased;
                 result = &mut work => return result.map_err(|error| if is_of_a_prompt(&error) { left(what) } else { error }),
-                _ = self.int.recv() => leave_at_once(),
+                _ = self.int.recv() => return Err(left(what)),
                 _ = self.term.recv() => return Err(left(what)),
                 answer = ask(what) => answer,
             };
@@ -100,7 +100,7 @@ impl Interrupts {
                     };
                     let ended = tokio::select! {
                         ended = cancel => ended,
-                        _ = self.int.recv() => leave_at_once(),
+                        _ = self.int.recv() => return Err(left(what)),
                         _ = self.term.recv() => return Err(left(what)),
                     };
                     // The update may have been done before AWS heard of it.
@@ -122,7 +122,7 @@ async fn ask(what: &Interruptible<'_>) -> Answer {
         what.progress.say("  c  cancel the update: AWS puts everything back as it was");
     }
     what.progress.say("  q  quit at once");
-    what.progress.say("  Enter goes on here; Ctrl-C again leaves without another word");
+    what.progress.say("  Enter goes on here; Ctrl-C again leaves at once");
     what.progress.say(format!("To go on later: {}", what.resume));
     // What is typed must stay in sight.
     let _aside = what.progress.aside();
@@ -163,12 +163,6 @@ fn is_of_a_prompt(error: &Error) -> bool {
         show_cursor();
     }
     is_of_a_prompt
-}
-
-/// Somebody who presses Ctrl-C twice does not want to wait for anything.
-fn leave_at_once() -> ! {
-    show_cursor();
-    std::process::exit(INTERRUPTED.into());
 }
 
 /// What hides the cursor shows it again only if it ends in order.

@@ -1,8 +1,10 @@
 //! A deployment of a test's own, with its own config file, in the shared sandbox or another one.
 
 use std::{
+    env,
     fs::{self, File},
     io::Write as _,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command},
     sync::OnceLock,
@@ -67,7 +69,10 @@ impl<'a> Site<'a> {
     }
 
     pub fn init(&self, more: &[&str]) -> Ran {
-        self.init_command(more).output().unwrap().into()
+        let ran = Ran::from(self.init_command(more).output().unwrap());
+        // A pipe gets plain lines.
+        assert!(!ran.stderr.contains(['\u{1b}', '\r']), "{:?}", ran.stderr);
+        ran
     }
 
     /// The first `init`.
@@ -178,6 +183,43 @@ pub fn artifact(number: usize) -> &'static Path {
         zip.finish().unwrap();
         path
     })
+}
+
+/// A `cargo` that waits before it builds, as one with much to do would.
+pub struct SlowCargo(PathBuf);
+
+impl SlowCargo {
+    pub fn new(name: &str) -> Self {
+        let directory = World::get().file(name);
+        fs::create_dir(&directory).unwrap();
+        let wait = format!("touch {0}/begun; while [ ! -e {0}/go ]; do sleep 0.02; done", directory.display());
+        let script = format!(
+            "#!/bin/sh\nif [ \"$1 $2\" = 'lambda build' ]; then {wait}; fi\nPATH=${{PATH#*:}} exec cargo \"$@\"\n"
+        );
+        let cargo = directory.join("cargo");
+        fs::write(&cargo, script).unwrap();
+        fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+        Self(directory)
+    }
+
+    /// Has a command build with it, in the checkout.
+    pub fn apply(&self, command: &mut Command) {
+        let path = command.get_envs().find(|(name, _)| *name == "PATH").unwrap().1.unwrap().to_owned();
+        let path = [self.0.clone()].into_iter().chain(env::split_paths(&path));
+        command.env("PATH", env::join_paths(path).unwrap()).current_dir(World::get().root());
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn until_begun(&self) {
+        world::until("the build has begun", || self.0.join("begun").exists().then_some(()));
+    }
+
+    pub fn go(&self) {
+        fs::write(self.0.join("go"), "").unwrap();
+    }
 }
 
 pub fn signal(child: &Child, signal: Signal) {

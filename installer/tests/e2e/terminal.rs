@@ -14,7 +14,7 @@ use runvoy_sandbox::{
 };
 
 use crate::{
-    site::{ARCHITECTURE, Site, artifact, between, signal},
+    site::{ARCHITECTURE, Site, SlowCargo, artifact, between, signal},
     world::{self, Ran, World},
 };
 
@@ -34,6 +34,24 @@ const CHOICES: [&str; 8] = [
     "--admin-email=admin@example.com",
     "--region=us-east-1",
 ];
+
+const POLICY: &str = "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess";
+
+/// All that can be asked, in order; the second list only after certain choices.
+const QUESTIONS: [&str; 11] = [
+    "Containers reach",
+    "Id of the network",
+    "Its subnets",
+    "Are these",
+    "Run on spare",
+    "Commands may",
+    "ARNs of",
+    "Days that",
+    "E-mail address that",
+    "Log links",
+    "E-mail address of",
+];
+const OF_CHOICES: [&str; 4] = ["Id of the network", "Its subnets", "Are these", "ARNs of"];
 
 /// `init` on a terminal.
 struct Screen(Pty);
@@ -144,14 +162,15 @@ fn every_question_is_answered_and_answers_outlive_a_crash() {
     let held = hold(&site);
     let mut screen = Screen::new(site.command(&args), 100, 40);
     screen.answer("Name of", "\x15t-asks\r");
-    screen.answer("AWS region", ENTER);
+    screen.answer("AWS region", &format!("{}{ENTER}", DOWN.repeat(10))).answer("AWS region", "us-east-1\r");
     screen.answer("Containers reach the internet by", &format!("{DOWN}{DOWN}{DOWN}{ENTER}"));
     screen.answer("Id of the network", "vpc-nonsense\r").shows("must look like");
     screen.types(&"\x7f".repeat(12)).answer("Id of the network", &format!("{vpc}\r"));
     screen.answer("Its subnets", &format!("{subnet}\r"));
     screen.answer("Are these public subnets?", "y");
     screen.answer("Run on spare capacity", "y");
-    screen.answer("Commands may", &format!("{DOWN}{ENTER}"));
+    screen.answer("Commands may", &format!("{}{ENTER}", DOWN.repeat(3)));
+    screen.answer("ARNs of these policies", &format!("{POLICY}\r"));
     screen.answer("Days that the commands' output", "30\r");
     screen.answer("E-mail address that is told of trouble", "ops@example.com\r");
     screen.answer("Log links lead to", ENTER);
@@ -171,9 +190,18 @@ fn every_question_is_answered_and_answers_outlive_a_crash() {
     screen.answer("Name of", "\x15t-asks\r").answer("AWS region", ENTER).shows("The key is shown this once").ends(0);
     assert_eq!(left(), None);
     let template = site.template();
-    for answer in [vpc.as_str(), &subnet, "\"spot\":true", "\"log_retention_days\":30", "ops@example.com"] {
+    for answer in [vpc.as_str(), &subnet, POLICY, "\"spot\":true", "\"log_retention_days\":30", "ops@example.com"] {
         assert!(template.contains(answer), "no {answer}");
     }
+
+    // Asked again, what was answered is offered.
+    let mark = site.mark();
+    let mut screen = Screen::new(site.command(&[&args[..], &["--ask", "--stack-name=t-asks", "--region=us-east-1"]].concat()), 100, 40);
+    for question in QUESTIONS {
+        screen.answer(question, ENTER);
+    }
+    screen.ends(0);
+    assert_eq!((site.mutations(mark), site.template()), (vec![], template));
 
     // Before there is a stack, it is the file that remembers.
     let site = Site::new(world.sandbox(), "t-file");
@@ -185,7 +213,7 @@ fn every_question_is_answered_and_answers_outlive_a_crash() {
     screen.0.signal(Signal::KILL);
     world::wait(held.gone());
     let mut screen = Screen::new(site.command(&[&args[..], &["--stack-name", "t-file", "--region=us-east-1"]].concat()), 100, 40);
-    for question in ["Containers reach", "Run on spare", "Commands may", "Days that", "E-mail address that", "Log links", "E-mail address of"] {
+    for question in QUESTIONS.into_iter().filter(|question| !OF_CHOICES.contains(question)) {
         screen.answer(question, ENTER);
     }
     screen.shows("admin@example.com").answer("Go ahead?", ENTER).shows("The key is shown this once").ends(0);
@@ -274,6 +302,35 @@ fn enter_goes_on_and_quit_leaves() {
     screen.types(INTERRUPT).shows("To go on later: ").types("q\r").ends(130);
     nothing_is_deleted(&site, mark);
     assert!(screen.resume().contains("--stack-name t-quit"));
+}
+
+#[test]
+fn ctrl_c_while_cargo_works_is_for_us_alone_to_hear() {
+    let site = Site::new(World::get().sandbox(), "t-build");
+    for (number, answer) in ["q\r", ENTER].into_iter().enumerate() {
+        let cargo = SlowCargo::new(&format!("terminal-cargo-{number}"));
+        let args = ["init", "--no-probe", "--stack-name", site.name, "--architecture", ARCHITECTURE];
+        let mut init = site.command(&[&args[..], &CHOICES].concat());
+        cargo.apply(&mut init);
+        let mut screen = Screen::new(init, 100, 40);
+        screen.answer("Go ahead?", ENTER);
+        cargo.until_begun();
+        screen.types(INTERRUPT).shows("To go on later: ").types(answer);
+        if answer == ENTER {
+            cargo.go();
+            screen.shows("The key is shown this once").ends(0);
+        } else {
+            screen.ends(130);
+            world::until("cargo is gone", || (!is_running(&cargo)).then_some(()));
+        }
+    }
+}
+
+/// Whether a build with this cargo goes on anywhere.
+fn is_running(cargo: &SlowCargo) -> bool {
+    let text = cargo.path().display().to_string();
+    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
+    processes.into_iter().any(|line| String::from_utf8_lossy(&line).contains(&text))
 }
 
 #[test]

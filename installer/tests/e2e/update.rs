@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Child, Stdio},
 };
@@ -18,7 +17,7 @@ use serde_json::Value;
 
 use crate::{
     http,
-    site::{ARCHITECTURE, Site, artifact, between, unescape},
+    site::{ARCHITECTURE, Site, SlowCargo, artifact, between, unescape},
     world::{self, Ran, World},
 };
 
@@ -52,6 +51,9 @@ fn an_update_of_nothing_makes_nothing() {
     site.init(&["--reissue-admin-key"]).code(3).says("there is no deployment `u-none`");
     assert_eq!(site.mutations(mark), [""; 0]);
     assert_eq!(site.files(), [""; 0]);
+    // A deployment is one of its region.
+    let elsewhere = ["init", "--yes", "--update", "--region", "eu-west-1", "--artifact", &artifact(1).display().to_string()];
+    World::get().run(&elsewhere).code(3).says("there is no deployment `runvoy`").says("eu-west-1");
 }
 
 #[test]
@@ -198,33 +200,23 @@ fn deployments_of_other_releases_are_understood_or_refused() {
 fn the_build_and_the_bucket_go_side_by_side() {
     let world = World::get();
     let site = Site::new(world.sandbox(), "u-side");
-    // A `cargo` that waits before it builds.
-    let directory = world.file("slow-cargo");
-    fs::create_dir(&directory).unwrap();
-    let (cargo, go) = (directory.join("cargo"), directory.join("go"));
-    let wait = format!("touch {0}/begun; while [ ! -e {0}/go ]; do sleep 0.02; done", directory.display());
-    let script = format!(
-        "#!/bin/sh\nif [ \"$1 $2\" = 'lambda build' ]; then {wait}; fi\nPATH=${{PATH#*:}} exec cargo \"$@\"\n"
-    );
-    fs::write(&cargo, script).unwrap();
-    fs::set_permissions(&cargo, fs::Permissions::from_mode(0o755)).unwrap();
+    let cargo = SlowCargo::new("slow-cargo");
     let held = Match::client("cloudformation", "CreateChangeSet").about("u-side-bucket");
     let held = world.sandbox().script().on(held, Effect::HoldBefore);
 
     let args = ["init", "--yes", "--json", "--no-probe", "--stack-name", site.name, "--architecture", ARCHITECTURE];
     let mut init = site.command(&[&args[..], &["--admin-email", "admin@example.com"]].concat());
-    let path = init.get_envs().find(|(name, _)| *name == "PATH").unwrap().1.unwrap().to_owned();
-    let path = std::env::join_paths([directory.clone()].into_iter().chain(std::env::split_paths(&path))).unwrap();
-    let init = init.current_dir(world.root()).env("PATH", path).spawn().unwrap();
+    cargo.apply(&mut init);
+    let init = init.spawn().unwrap();
     // Neither has ended when both have begun.
     world::wait(held.reached());
-    world::until("the build has begun", || directory.join("begun").exists().then_some(()));
+    cargo.until_begun();
     held.release();
     world::until("the bucket is there", || {
         let calls = site.sandbox.calls_about("u-side-bucket");
         calls.iter().any(|call| call.action == "ExecuteChangeSet" && call.status == Some(200)).then_some(())
     });
-    fs::write(go, "").unwrap();
+    cargo.go();
     let ran = Ran::from(init.wait_with_output().unwrap()).code(0);
     let events: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let place = |id: &str, state: &str| events.iter().position(|event| event["id"] == id && event["state"] == state).unwrap();
