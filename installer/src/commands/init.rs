@@ -4,7 +4,7 @@ use std::{env, fs, future::Future, path::PathBuf, time::Instant};
 
 use dialoguer::Confirm;
 use runvoy_api::infra::name;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     aws::{Aws, Service},
@@ -120,6 +120,13 @@ pub async fn run(args: Args) -> Result<()> {
     }
 }
 
+/// What a deployment begins with.
+struct Ready {
+    source: Source,
+    found: preflight::Report,
+    answers: Answers,
+}
+
 /// One run of the command.
 struct Init {
     args: Args,
@@ -150,7 +157,9 @@ impl Init {
                 let problem = format!("there is no deployment `{}` in account {account}, {region}", place.stack);
                 Err(Error::new(problem).hint("`runvoy init` makes one; `--stack-name` names another").exit(PREFLIGHT))
             }
-            (Some(existing), _) if self.args.reissue_admin_key => self.reissue(&aws, &place, existing).await.map(Some),
+            (Some(existing), _) if self.args.reissue_admin_key => {
+                self.reissue(&aws, &place, existing, interrupts).await.map(Some)
+            }
             (Some(existing), _) if self.args.rollback => {
                 self.roll_back(&aws, &place, existing, interrupts).await.map(Some)
             }
@@ -182,37 +191,9 @@ impl Init {
         existing: Option<Existing>,
         interrupts: &mut Interrupts,
     ) -> Result<Option<Report>> {
-        let source = Source::find(self.args.artifact.as_deref())?;
         let remembered = Remembered::of(self.config.path(), &aws.account, &aws.region, &place.stack);
-        // Flags that make no sense are told before AWS is asked anything; questions come after what may make them vain.
-        let ask = self.can_ask && (self.args.ask || existing.is_none());
-        let given = if ask { None } else { Some(self.answer(existing.as_ref(), &remembered, false)?) };
-        let exists = existing.is_some();
-        let found = interrupts.before(async { Ok(preflight::run(aws, &place.stack, exists).await) }).await?;
-        self.check(&found.checks)?;
-        let mut answers = match given {
-            Some(given) => given,
-            None => self.answer(existing.as_ref(), &remembered, true)?,
-        };
-        if !exists {
-            // A subnet can't move: later runs leave it where it is.
-            answers.zones.clone_from(&found.zones);
-        }
-        let chosen = preflight::choices(aws, &place.stack, &answers, source.checkout(), exists);
-        self.check(&interrupts.before(async { Ok(chosen.await) }).await?)?;
-        let rates = Rates::load(&aws.region, async |body| aws.json(Service::Pricing, PRICES, &body).await).await;
-        if self.args.dry_run {
-            return self.dry_run(aws, place, &answers, &rates, existing.as_ref()).map(|()| None);
-        }
-        if existing.is_none() {
-            self.emit_plan(plan::json(aws, &place.stack, &answers, &rates, false)?);
-            self.show(|| plan::show(aws, &place.stack, &answers, &rates, false))?;
-            self.announce(&templates::main(&place.stack, &answers)?, &found.learned)?;
-            if !self.confirm("Go ahead?")? {
-                return Err(Error::new("nothing was changed").exit(REFUSED));
-            }
-            remembered.save(&answers)?;
-        }
+        let ready = interrupts.before(self.prepare(aws, place, existing.as_ref(), &remembered)).await?;
+        let Some(Ready { source, found, answers }) = ready else { return Ok(None) };
         self.resume = Some(resume(place, &self.args));
         let guard = |changes: &[Change]| self.guard(changes, existing.is_some());
         let installation = Installation {
@@ -229,6 +210,46 @@ impl Init {
         let installed = self.during(interrupts, aws, place, work).await?;
         remembered.forget()?;
         Ok(Some(self.report(place, &answers, installed)))
+    }
+
+    /// All that comes before the first change: checks, questions, the plan. None if only the plan was wanted.
+    async fn prepare(
+        &self,
+        aws: &Aws,
+        place: &Place,
+        existing: Option<&Existing>,
+        remembered: &Remembered,
+    ) -> Result<Option<Ready>> {
+        let source = Source::find(self.args.artifact.as_deref())?;
+        // Flags that make no sense are told before AWS is asked anything; questions come after what might make them vain.
+        let ask = self.can_ask && (self.args.ask || existing.is_none());
+        let given = if ask { None } else { Some(self.answer(existing, remembered, false)?) };
+        let exists = existing.is_some();
+        let found = preflight::run(aws, &place.stack, exists).await;
+        self.check(&found.checks)?;
+        let mut answers = match given {
+            Some(given) => given,
+            None => self.answer(existing, remembered, true)?,
+        };
+        if !exists {
+            // A subnet can't move: later runs leave it where it is.
+            answers.zones.clone_from(&found.zones);
+        }
+        self.check(&preflight::choices(aws, &place.stack, &answers, source.checkout(), exists).await)?;
+        let rates = Rates::load(&aws.region, async |body| aws.json(Service::Pricing, PRICES, &body).await).await;
+        if self.args.dry_run {
+            return self.dry_run(aws, place, &answers, &rates, existing).map(|()| None);
+        }
+        if existing.is_none() {
+            self.emit_plan(plan::json(aws, &place.stack, &answers, &rates, false)?);
+            self.show(|| plan::show(aws, &place.stack, &answers, &rates, false))?;
+            self.announce(&templates::main(&place.stack, &answers)?, &found.learned)?;
+            if !self.confirm("Go ahead?")? {
+                return Err(Error::new("nothing was changed").exit(REFUSED));
+            }
+            remembered.save(&answers)?;
+        }
+        Ok(Some(Ready { source, found, answers }))
     }
 
     fn answer(&self, existing: Option<&Existing>, remembered: &Remembered, ask: bool) -> Result<Answers> {
@@ -292,15 +313,28 @@ impl Init {
     }
 
     /// A new key for the first admin.
-    async fn reissue(&mut self, aws: &Aws, place: &Place, existing: &Existing) -> Result<Report> {
-        if !self.confirm("The first admin's present key stops working. Replace it?")? {
+    async fn reissue(
+        &mut self,
+        aws: &Aws,
+        place: &Place,
+        existing: &Existing,
+        interrupts: &mut Interrupts,
+    ) -> Result<Report> {
+        let question = "The first admin's present key stops working. Replace it?";
+        if !interrupts.before(async { self.confirm(question) }).await? {
             return Err(Error::new("nothing was changed").exit(REFUSED));
         }
+        self.resume = Some(resume(place, &self.args));
         let endpoint = existing.endpoint()?.to_owned();
-        let step = self.progress.step("admin", "replace the first admin's key");
-        let email = self.args.flags.admin_email.as_deref();
-        let admin = admin::reissue(aws, &place.stack, &endpoint, email, &mut self.config).await?;
-        step.done("");
+        let mut config = Config::load()?;
+        let work = async {
+            let step = self.progress.step("admin", "replace the first admin's key");
+            let email = self.args.flags.admin_email.as_deref();
+            let admin = admin::reissue(aws, &place.stack, &endpoint, email, &mut config).await?;
+            step.done("");
+            Ok(admin)
+        };
+        let admin = self.during(interrupts, aws, place, work).await?;
         let installed = Installed { endpoint, admin, changed: true };
         Ok(self.report(place, &existing.answers, installed))
     }
@@ -341,9 +375,17 @@ impl Init {
         rates: &Rates,
         existing: Option<&Existing>,
     ) -> Result<()> {
-        self.emit_plan(plan::json(aws, &place.stack, answers, rates, existing.is_some())?);
-        self.show(|| plan::show(aws, &place.stack, answers, rates, existing.is_some()))?;
         let main = templates::main(&place.stack, answers)?;
+        let directory = env::temp_dir().join(format!("runvoy-plan-{}", place.stack));
+        fs::create_dir_all(&directory).context(format!("can't make `{}`", directory.display()))?;
+        let [bucket_path, main_path] = ["bucket.yaml", "main.yaml"].map(|name| directory.join(name));
+        for (path, template) in [(&bucket_path, &templates::bucket(&place.stack)?), (&main_path, &main)] {
+            fs::write(path, template).context(format!("can't write `{}`", path.display()))?;
+        }
+        let mut plan = plan::json(aws, &place.stack, answers, rates, existing.is_some())?;
+        plan["templates"] = json!({ "bucket": bucket_path, "main": main_path });
+        self.emit_plan(plan);
+        self.show(|| plan::show(aws, &place.stack, answers, rates, existing.is_some()))?;
         if let Some(existing) = existing {
             let changes = changes::of_templates(&existing.template, &main)?;
             self.emit_plan(changes::json(&changes));
@@ -352,16 +394,7 @@ impl Init {
                 Ok(())
             })?;
         }
-        let directory = env::temp_dir().join(format!("runvoy-plan-{}", place.stack));
-        fs::create_dir_all(&directory).context(format!("can't make `{}`", directory.display()))?;
-        for (name, template) in [("bucket.yaml", templates::bucket(&place.stack)?), ("main.yaml", main)] {
-            let path = directory.join(name);
-            fs::write(&path, template).context(format!("can't write `{}`", path.display()))?;
-            if !self.args.json {
-                ui::line(path.display())?;
-            }
-        }
-        Ok(())
+        self.show(|| [bucket_path, main_path].iter().try_for_each(|path| ui::line(path.display())))
     }
 
     /// How long AWS will take, and what it will spend the time on.

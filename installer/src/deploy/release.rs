@@ -15,7 +15,7 @@ use super::{stack, upload};
 use crate::{
     aws::{Aws, explain},
     error::{Error, Result, ResultExt as _},
-    templates::parameter,
+    templates::{self, parameter},
 };
 
 /// What the records' keys in the bucket start with.
@@ -72,7 +72,7 @@ impl Release {
 /// What tells releases apart. CloudFormation gives templates back with a question mark for each character beyond ASCII.
 fn id(template: &str, parameters: &BTreeMap<String, String>) -> String {
     let mut hash = Sha256::new();
-    hash.update(template.replace(|c: char| !c.is_ascii(), "?"));
+    hash.update(templates::without_answers(template).replace(|c: char| !c.is_ascii(), "?"));
     for (name, value) in parameters {
         hash.update(format!("\0{name}={value}"));
     }

@@ -76,6 +76,8 @@ impl World {
         WORLD.get_or_init(|| {
             let layout = Layout::named("e2e").unwrap();
             let sandbox = RUNTIME.block_on(Sandbox::start(&layout)).unwrap();
+            // Each deployment has a network, and AWS allows few.
+            sandbox.script().quota("L-F678F1CE", 100.0);
             let scratch = tempfile::tempdir().unwrap();
             let mut init = command(&sandbox, &init_args("runvoy", ADMIN));
             let first_init = Ran::from(init.current_dir(layout.root()).output().unwrap()).code(0);
@@ -87,6 +89,10 @@ impl World {
             let (endpoint, admin_key) = (field("api_endpoint"), field("api_key"));
             Self { sandbox, scratch, turn: Mutex::new(()), first_init, endpoint, admin_key }
         })
+    }
+
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     pub fn root(&self) -> &Path {
@@ -256,7 +262,12 @@ fn init_args<'a>(stack: &'a str, email: &'a str) -> [&'a str; 8] {
     ["init", "--yes", "--stack-name", stack, "--admin-email", email, "--architecture", architecture]
 }
 
-fn command(sandbox: &Sandbox, args: &[&str]) -> Command {
+/// Waits for what runs beside the tests.
+pub fn wait<T>(what: impl Future<Output = T>) -> T {
+    RUNTIME.block_on(what)
+}
+
+pub fn command(sandbox: &Sandbox, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runvoy"));
     command.args(args).envs(sandbox.environment());
     for name in CLEARED.map(OsString::from).into_iter().chain(set_by_cargo()) {

@@ -41,8 +41,10 @@ pub struct Card {
     /// What failed first, in the admin's words.
     pub what: String,
     /// Its logical id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub logical: Option<String>,
     /// Its type.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// What AWS said.
     pub reason: String,
@@ -51,6 +53,7 @@ pub struct Card {
     /// What to do next.
     pub next: String,
     /// What exists now; none if AWS did not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub exists: Option<Vec<Existing>>,
 }
 

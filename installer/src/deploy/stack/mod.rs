@@ -176,7 +176,7 @@ pub async fn deploy(
 
 /// AWS may give a template back with another end of its last line.
 fn is_same(deployed: &str, wanted: &str) -> bool {
-    deployed.trim_end() == wanted.trim_end()
+    templates::without_answers(deployed).trim_end() == templates::without_answers(wanted).trim_end()
 }
 
 fn estimate(template: &str, is_new: bool, changes: &[Change], learned: &Learned) -> Result<Estimate> {
