@@ -6,6 +6,7 @@ mod choices;
 mod deployment;
 mod execution;
 mod http;
+mod kill;
 mod lock;
 mod preflight;
 mod repair;
