@@ -25,8 +25,9 @@ use crate::{
         questions::{self, Flags, NameFlags, Place},
         rates::Rates,
         release,
-        remembered::Remembered,
+        remembered::{Remembered, WayBack},
         report::{self, Report},
+        status::Move,
     },
     error::{Error, Result, ResultExt as _},
     templates, ui,
@@ -191,7 +192,7 @@ impl Init {
         existing: Option<Existing>,
         interrupts: &mut Interrupts,
     ) -> Result<Option<Report>> {
-        let remembered = Remembered::of(self.config.path(), &aws.account, &aws.region, &place.stack);
+        let remembered = Remembered::answers(self.config.path(), &aws.account, &aws.region, &place.stack);
         let ready = interrupts.before(self.prepare(aws, place, existing.as_ref(), &remembered)).await?;
         let Some(Ready { source, found, answers }) = ready else { return Ok(None) };
         self.resume = Some(resume(place, &self.args));
@@ -209,6 +210,7 @@ impl Init {
         let work = installation.install(source, found.service_linked_role, &mut config);
         let installed = self.during(interrupts, aws, place, work).await?;
         remembered.forget()?;
+        self.way_back(aws, place).forget()?;
         Ok(Some(self.report(place, &answers, installed)))
     }
 
@@ -218,7 +220,7 @@ impl Init {
         aws: &Aws,
         place: &Place,
         existing: Option<&Existing>,
-        remembered: &Remembered,
+        remembered: &Remembered<Answers>,
     ) -> Result<Option<Ready>> {
         let source = Source::find(self.args.artifact.as_deref())?;
         // Flags that make no sense are told before AWS is asked anything; questions come after what might make them vain.
@@ -252,7 +254,7 @@ impl Init {
         Ok(Some(Ready { source, found, answers }))
     }
 
-    fn answer(&self, existing: Option<&Existing>, remembered: &Remembered, ask: bool) -> Result<Answers> {
+    fn answer(&self, existing: Option<&Existing>, remembered: &Remembered<Answers>, ask: bool) -> Result<Answers> {
         let before = existing.map(|existing| existing.answers.clone());
         // Those of a run that did not reach its end are worth as much as defaults.
         let defaults = if existing.is_none() { remembered.load() } else { None };
@@ -284,12 +286,19 @@ impl Init {
         interrupts: &mut Interrupts,
     ) -> Result<Report> {
         let bucket = name::bucket(&place.stack, &aws.account, &aws.region);
+        let remembered = self.way_back(aws, place);
         let load = async {
-            let deployed = release::deployed(aws, &existing.stack).await?;
-            let earlier = release::previous(aws, &bucket, &deployed).await?;
-            Ok((release::load(aws, &bucket, &earlier).await?, earlier))
+            let from = release::deployed(aws, &existing.stack).await?;
+            // While AWS changes the stack, it need not be one release or the other.
+            let is_changing = Move::from(existing.stack.stack_status()) == Move::Wait;
+            let way = match remembered.load().filter(|way| is_changing || way.leads_through(&from)) {
+                Some(begun) => begun,
+                None => WayBack { to: release::previous(aws, &bucket, &from).await?, from },
+            };
+            Ok((release::load(aws, &bucket, &way.to).await?, way))
         };
-        let (loaded, earlier) = interrupts.before(load).await?;
+        let (loaded, way) = interrupts.before(load).await?;
+        let WayBack { to: earlier, .. } = &way;
         let title = format!("Going back to version {} of {}", earlier.version, earlier.created_at);
         self.progress.say(title);
         let Some(answers) = templates::answers(&loaded.template) else {
@@ -307,9 +316,15 @@ impl Init {
             probe: !self.args.no_probe,
         };
         let mut config = Config::load()?;
+        remembered.save(&way)?;
         let work = installation.roll_back(&loaded, &mut config);
         let installed = self.during(interrupts, aws, place, work).await?;
+        remembered.forget()?;
         Ok(self.report(place, &answers, installed))
+    }
+
+    fn way_back(&self, aws: &Aws, place: &Place) -> Remembered<WayBack> {
+        Remembered::way_back(self.config.path(), &aws.account, &aws.region, &place.stack)
     }
 
     /// A new key for the first admin.

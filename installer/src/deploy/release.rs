@@ -54,6 +54,11 @@ pub struct LoadedRelease {
 }
 
 impl Release {
+    /// What tells it from others.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The release that this `runvoy` makes now.
     pub fn new(template: &str, parameters: &[(&'static str, String)]) -> Self {
         let parameters: BTreeMap<_, _> =
@@ -182,7 +187,8 @@ pub async fn load(aws: &Aws, bucket: &str, release: &Release) -> Result<LoadedRe
     let template =
         template.ok_or_else(|| lost(&format!("its template `{key}` is gone from the bucket, or damaged")))?;
     let named = |(name, value): (&String, &String)| {
-        let known = [parameter::ARTIFACT_BUCKET, parameter::ARTIFACT_KEY].into_iter().find(|known| known == name);
+        let known = [parameter::ARTIFACT_BUCKET, parameter::ARTIFACT_KEY, parameter::VIEWER_URL];
+        let known = known.into_iter().find(|known| known == name);
         let known = known.ok_or_else(|| lost(&format!("this runvoy does not know its parameter `{name}`")))?;
         Ok((known, value.clone()))
     };

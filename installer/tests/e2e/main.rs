@@ -10,6 +10,7 @@ mod execution;
 mod http;
 mod idempotency;
 mod json;
+mod kill;
 mod lock;
 mod policy;
 mod preflight;

@@ -19,7 +19,7 @@ use crate::http;
 pub const ADMIN: &str = "admin@example.com";
 
 /// Runs the proxy and local Fargate for as long as the tests run.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static WORLD: OnceLock<World> = OnceLock::new();
 
 pub struct World {
@@ -257,9 +257,11 @@ impl World {
     }
 }
 
+/// The one that the functions run on here.
+pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+
 fn init_args<'a>(stack: &'a str, email: &'a str) -> [&'a str; 8] {
-    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-    ["init", "--yes", "--stack-name", stack, "--admin-email", email, "--architecture", architecture]
+    ["init", "--yes", "--stack-name", stack, "--admin-email", email, "--architecture", ARCHITECTURE]
 }
 
 /// Waits for what runs beside the tests.
@@ -267,6 +269,20 @@ pub fn wait<T>(what: impl Future<Output = T>) -> T {
     RUNTIME.block_on(what)
 }
 
+/// The functions' code, built once, for deployments of no checkout.
+pub fn artifact(sandbox: &Sandbox) -> &'static Path {
+    static ARTIFACT: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, zip) = ARTIFACT.get_or_init(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let zip = directory.path().join("orchestrator.zip");
+        let mut build = command(sandbox, &["build", "--architecture", ARCHITECTURE, "--output", zip.to_str().unwrap()]);
+        Ran::from(build.current_dir(sandbox.layout().root()).output().unwrap()).code(0);
+        (directory, zip)
+    });
+    zip
+}
+
+/// The program, at work on a sandbox.
 pub fn command(sandbox: &Sandbox, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runvoy"));
     command.args(args).envs(sandbox.environment());
