@@ -15,7 +15,7 @@ use std::{
 };
 
 use runvoy_sandbox::proxy::script::{Effect, Match};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::{
     deployment::{Act, Change, Deployment, end},
@@ -84,6 +84,37 @@ impl Kill<'_> {
     }
 }
 
+/// That what all others are compared with is as it should be.
+fn check_model([install, update, rollback, reissue]: &[Clean; 4]) {
+    for Clean { act, state, .. } in [install, update, rollback, reissue] {
+        for stack in state["stacks"].as_array().unwrap() {
+            let status = stack["status"][0].as_str().unwrap();
+            assert!(["CREATE_COMPLETE", "UPDATE_COMPLETE"].contains(&status), "{act:?}: {stack:#}");
+            assert_eq!(stack["change sets left"], json!([]), "{act:?}");
+        }
+        let count = |what: &str| state[what].as_array().unwrap().len();
+        let (releases, buckets, audited) = match act {
+            Act::Install => (1, 1, 1),
+            Act::Update => (2, 2, 1),
+            Act::RollBack => (2, 1, 1),
+            Act::Reissue => (2, 1, 2),
+        };
+        let counts = ["stacks", "releases", "buckets", "audit", "files"].map(count);
+        assert_eq!(counts, [2, releases, buckets, audited, 1], "{act:?}: {state:#}");
+        assert!(state["tables"].as_array().unwrap().iter().all(|table| table[2] == true), "{act:?}: {state:#}");
+        let folders = ["artifacts", "releases", "templates"].map(|folder| vec![folder; releases]).concat();
+        assert_eq!(state["buckets"][0][1], json!(folders), "{act:?}");
+        let good: Vec<_> = state["keys"].as_array().unwrap().iter().filter(|row| row[4] == false).collect();
+        assert_eq!(good, [&json!(["MINE", null, "ann@example.com", "admin", false])], "{act:?}");
+        let stand: Vec<_> = state["keys"].as_array().unwrap().iter().filter(|row| row[1] == "MINE").collect();
+        assert_eq!(stand.len(), 2, "the first admin, and the user: {stand:?}");
+    }
+    let same = |what: &str| install.state[what] == rollback.state[what] && install.state[what] != update.state[what];
+    assert!(same("functions") && install.state["stacks"][0]["template"] == rollback.state["stacks"][0]["template"]);
+    assert_ne!(install.state["stacks"][0]["template"], update.state["stacks"][0]["template"]);
+    assert_eq!(install.state["stacks"][1]["template"], update.state["stacks"][1]["template"]);
+}
+
 /// Says where it was if it fails.
 fn told<T>(what: &str, run: impl FnOnce() -> T) -> T {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|cause| {
@@ -101,9 +132,7 @@ fn killed_at_any_change_and_run_again_it_ends_as_if_nothing_had_happened() {
     let model = Deployment::new(lab, "kill-model");
     let cleans = Act::ALL.map(|act| Clean::of(&model, act));
     let one = lab.inventory();
-    for clean in &cleans {
-        assert!(!clean.changes.is_empty(), "{:?}", clean.act);
-    }
+    check_model(&cleans);
 
     // What all deployments share is first taken away again, and so comes one after the other.
     let (shared, own): (Vec<_>, Vec<_>) = cleans[0].kills().into_iter().partition(|kill| kill.change.is_shared());
