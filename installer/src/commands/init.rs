@@ -156,7 +156,9 @@ impl Init {
                 let problem = format!("there is no deployment `{}` in account {account}, {region}", place.stack);
                 Err(Error::new(problem).hint("`runvoy init` makes one; `--stack-name` names another").exit(PREFLIGHT))
             }
-            (Some(existing), _) if self.args.reissue_admin_key => self.reissue(&aws, &place, existing, interrupts).await.map(Some),
+            (Some(existing), _) if self.args.reissue_admin_key => {
+                self.reissue(&aws, &place, existing, interrupts).await.map(Some)
+            }
             (Some(existing), _) if self.args.rollback => {
                 self.roll_back(&aws, &place, existing, interrupts).await.map(Some)
             }

@@ -6,11 +6,11 @@ use std::{
     thread,
 };
 
-use rustix::process::Signal;
 use runvoy_sandbox::{
     proxy::script::{Effect, Event, Match},
     setup,
 };
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::{
@@ -143,7 +143,8 @@ fn a_deployments_life_in_json() {
     assert_eq!(of(&first, "preflight").len(), 1);
     assert_eq!(of(&first, "plan").len(), 1);
     let tables = of(&first, "resource").into_iter().filter(|event| event["resource_type"] == "AWS::DynamoDB::Table");
-    let made = tables.filter(|event| event["state"] == "done" && event["verb"] == "create" && event["step"] == "main-stack");
+    let made =
+        tables.filter(|event| event["state"] == "done" && event["verb"] == "create" && event["step"] == "main-stack");
     assert_eq!(made.count(), 4);
 
     let again = runs.take("again", site.init(&["--json"]), 0, "nothing-to-do");
@@ -156,7 +157,8 @@ fn a_deployments_life_in_json() {
     for plan in [&planned, &plan] {
         assert_eq!(plan["code_only"], false, "{plan}");
         let resources = plan["resources"].as_array().unwrap();
-        let direct: Vec<_> = resources.iter().filter(|change| change["properties"] == json!(["RetentionInDays"])).collect();
+        let direct: Vec<_> =
+            resources.iter().filter(|change| change["properties"] == json!(["RetentionInDays"])).collect();
         assert!(!direct.is_empty(), "{plan}");
         assert!(direct.iter().all(|change| change["action"] == "modify" && change["replacement"] == "no"), "{plan}");
         assert!(direct.iter().any(|change| change["group"] == "history"), "{plan}");
@@ -196,9 +198,8 @@ fn what_ends_a_run_early_in_json() {
 
     // AWS fails for one cause.
     let site = Site::new(world.sandbox(), "j-fails");
-    let given_up = (0..10).map(|i| {
-        Event::failed(&format!("Other{i}"), "AWS::IAM::Role", "CREATE_FAILED", "Resource creation cancelled")
-    });
+    let given_up = (0..10)
+        .map(|i| Event::failed(&format!("Other{i}"), "AWS::IAM::Role", "CREATE_FAILED", "Resource creation cancelled"));
     let cause = Event::failed("ExecutionsTable", "AWS::DynamoDB::Table", "CREATE_FAILED", "Access denied");
     let failing = script.stack(site.name).own().until("ExecuteChangeSet").then("CREATE_IN_PROGRESS", "");
     failing.event(cause).events(given_up).polls(1).then("DELETE_COMPLETE", "");

@@ -10,11 +10,11 @@ use std::{
     sync::OnceLock,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
 use runvoy_sandbox::{
     Sandbox,
     proxy::{Call, Caller},
 };
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
@@ -136,7 +136,8 @@ impl<'a> Site<'a> {
             let field = |field| format!("Parameters.member.{number}.{field}");
             [(field("ParameterKey"), name), (field("UsePreviousValue"), "true")]
         });
-        let fixed = [("StackName", self.name), ("TemplateBody", &after), ("Capabilities.member.1", "CAPABILITY_NAMED_IAM")];
+        let fixed =
+            [("StackName", self.name), ("TemplateBody", &after), ("Capabilities.member.1", "CAPABILITY_NAMED_IAM")];
         let parameters = previous.iter().flatten().map(|(name, value)| (name.as_str(), *value));
         self.cloudformation("UpdateStack", &fixed.into_iter().chain(parameters).collect::<Vec<_>>());
         self.until_status("UPDATE_COMPLETE");
@@ -175,7 +176,8 @@ pub fn artifact(number: usize) -> &'static Path {
         let world = World::get();
         let path = world.file(&format!("artifact-{number}.zip"));
         let mut zip = ZipWriter::new(File::create(&path).unwrap());
-        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).unix_permissions(0o755);
+        let options =
+            SimpleFileOptions::default().compression_method(CompressionMethod::Stored).unix_permissions(0o755);
         zip.start_file("bootstrap", options).unwrap();
         zip.write_all(&fs::read(world.root().join("target/lambda/bootstrap/bootstrap")).unwrap()).unwrap();
         zip.start_file("number", options).unwrap();

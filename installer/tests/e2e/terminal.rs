@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustix::process::Signal;
 use runvoy_sandbox::{
     Layout, Pty, Sandbox,
     proxy::script::{Effect, Event, Fault, Match},
 };
+use rustix::process::Signal;
 
 use crate::{
     site::{ARCHITECTURE, Site, SlowCargo, artifact, between, signal},
@@ -85,9 +85,8 @@ impl Screen {
     /// Answers a prompt, once it reads keys.
     #[track_caller]
     fn answer(&mut self, question: &str, keys: &str) -> &mut Self {
-        let asked = |screen: &vt100::Screen| {
-            screen.contents().lines().rev().take(14).any(|line| line.starts_with(question))
-        };
+        let asked =
+            |screen: &vt100::Screen| screen.contents().lines().rev().take(14).any(|line| line.starts_with(question));
         self.0.wait_for(asked, PATIENCE).unwrap();
         world::until("it reads keys", || self.0.reads_keys().unwrap().then_some(()));
         self.types(keys)
@@ -181,7 +180,8 @@ fn every_question_is_answered_and_answers_outlive_a_crash() {
     world::wait(held.gone());
     let left = || site.files().into_iter().find(|name| name.starts_with("unfinished-"));
     let unfinished = fs::read_to_string(site.config().with_file_name(left().unwrap())).unwrap();
-    for answer in [vpc.as_str(), &subnet, "public_ip: true", "spot: true", "log_retention_days: 30", "asks@example.com"] {
+    for answer in [vpc.as_str(), &subnet, "public_ip: true", "spot: true", "log_retention_days: 30", "asks@example.com"]
+    {
         assert!(unfinished.contains(answer), "no {answer} in {unfinished}");
     }
 
@@ -196,7 +196,11 @@ fn every_question_is_answered_and_answers_outlive_a_crash() {
 
     // Asked again, what was answered is offered.
     let mark = site.mark();
-    let mut screen = Screen::new(site.command(&[&args[..], &["--ask", "--stack-name=t-asks", "--region=us-east-1"]].concat()), 100, 40);
+    let mut screen = Screen::new(
+        site.command(&[&args[..], &["--ask", "--stack-name=t-asks", "--region=us-east-1"]].concat()),
+        100,
+        40,
+    );
     for question in QUESTIONS {
         screen.answer(question, ENTER);
     }
@@ -212,7 +216,8 @@ fn every_question_is_answered_and_answers_outlive_a_crash() {
     world::wait(held.reached());
     screen.0.signal(Signal::KILL);
     world::wait(held.gone());
-    let mut screen = Screen::new(site.command(&[&args[..], &["--stack-name", "t-file", "--region=us-east-1"]].concat()), 100, 40);
+    let mut screen =
+        Screen::new(site.command(&[&args[..], &["--stack-name", "t-file", "--region=us-east-1"]].concat()), 100, 40);
     for question in QUESTIONS.into_iter().filter(|question| !OF_CHOICES.contains(question)) {
         screen.answer(question, ENTER);
     }
@@ -329,7 +334,8 @@ fn ctrl_c_while_cargo_works_is_for_us_alone_to_hear() {
 /// Whether a build with this cargo goes on anywhere.
 fn is_running(cargo: &SlowCargo) -> bool {
     let text = cargo.path().display().to_string();
-    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
+    let processes =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read(entry.ok()?.path().join("cmdline")).ok());
     processes.into_iter().any(|line| String::from_utf8_lossy(&line).contains(&text))
 }
 
@@ -381,7 +387,8 @@ fn an_update_can_be_cancelled() {
     let story = story.then("UPDATE_IN_PROGRESS", "").event(updating).until("CancelUpdateStack");
     story.then("UPDATE_ROLLBACK_COMPLETE", "User Initiated").event(undoing);
     let artifact = artifact(1).display().to_string();
-    let args = ["init", "--update", "--no-probe", "--stack-name=t-cancel", "--region=us-east-1", "--artifact", &artifact];
+    let args =
+        ["init", "--update", "--no-probe", "--stack-name=t-cancel", "--region=us-east-1", "--artifact", &artifact];
     let mut screen = Screen::new(site.command(&[&args[..], &["--log-retention-days=30"]].concat()), 100, 40);
     let mark = site.mark();
     screen.answer("Make these changes?", ENTER).shows("function for the API");
@@ -435,7 +442,8 @@ fn watch(site: &Site<'_>, columns: u16) {
     let place = |what: &str| lines.iter().position(|line| line[line.find(' ').unwrap()..].trim().starts_with(what));
     let place = |what: &str| place(what).unwrap_or_else(|| panic!("no {what} in\n{most}"));
     // Steps in the order of their beginnings, each with its resources below it and a stopwatch on the right.
-    let steps = ["let ECS work", "set up the bucket", "get the orchestrator's", "check the templates", "upload the code"];
+    let steps =
+        ["let ECS work", "set up the bucket", "get the orchestrator's", "check the templates", "upload the code"];
     let places: Vec<_> = steps.iter().map(|what| place(what)).chain([place("set up everything e")]).collect();
     assert!(places.is_sorted(), "{most}");
     assert!(lines[places[1] + 1].starts_with("  ✓ create bucket for the orchestr"), "{most}");

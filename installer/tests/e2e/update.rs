@@ -52,7 +52,8 @@ fn an_update_of_nothing_makes_nothing() {
     assert_eq!(site.mutations(mark), [""; 0]);
     assert_eq!(site.files(), [""; 0]);
     // A deployment is one of its region.
-    let elsewhere = ["init", "--yes", "--update", "--region", "eu-west-1", "--artifact", &artifact(1).display().to_string()];
+    let elsewhere =
+        ["init", "--yes", "--update", "--region", "eu-west-1", "--artifact", &artifact(1).display().to_string()];
     World::get().run(&elsewhere).code(3).says("there is no deployment `runvoy`").says("eu-west-1");
 }
 
@@ -151,7 +152,10 @@ fn nothing_that_holds_data_goes_unless_it_is_named() {
     let delete = script.on(deletes, Effect::error(404, "ChangeSetNotFound", "it does not exist"));
     let mark = site.mark();
     let refused = site.init(&["--update", "--log-retention-days", "60"]).code(5);
-    refused.says("is replaced by an empty one").says("--allow-replacing ExecutionsTable").says("table: execution history");
+    refused
+        .says("is replaced by an empty one")
+        .says("--allow-replacing ExecutionsTable")
+        .says("table: execution history");
     assert_eq!((replaced.fired(), delete.fired()), (1, 1));
     assert!(!site.mutations(mark).contains(&"ExecuteChangeSet".to_owned()));
     assert_eq!(site.template(), made);
@@ -174,8 +178,11 @@ fn deployments_of_other_releases_are_understood_or_refused() {
 
     // An older release knew less.
     site.edit_template(|template| {
-        let mut older = template.replace(&version, "\"version\":\"0.0.9\"").replace("RetentionInDays: 7", "RetentionInDays: 14");
-        for field in ["\"viewer\":\"function-url\"", "\"public_ip\":false", "\"subnet_ids\":[]", "\"task_policy_arns\":[]"] {
+        let mut older =
+            template.replace(&version, "\"version\":\"0.0.9\"").replace("RetentionInDays: 7", "RetentionInDays: 14");
+        for field in
+            ["\"viewer\":\"function-url\"", "\"public_ip\":false", "\"subnet_ids\":[]", "\"task_policy_arns\":[]"]
+        {
             assert!(older.contains(field), "no {field} in {template}");
             older = older.replace(&format!(",{field}"), "").replace(&format!("{field},"), "");
         }
@@ -219,11 +226,14 @@ fn the_build_and_the_bucket_go_side_by_side() {
     cargo.go();
     let ran = Ran::from(init.wait_with_output().unwrap()).code(0);
     let events: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let place = |id: &str, state: &str| events.iter().position(|event| event["id"] == id && event["state"] == state).unwrap();
+    let place =
+        |id: &str, state: &str| events.iter().position(|event| event["id"] == id && event["state"] == state).unwrap();
     for (one, other) in [("bucket-stack", "build"), ("build", "bucket-stack"), ("template-checks", "build")] {
         assert!(place(one, "start") < place(other, "done"), "{one} {other}");
     }
-    assert!(place("bucket-stack", "done") < place("upload", "start") && place("build", "done") < place("upload", "start"));
+    assert!(
+        place("bucket-stack", "done") < place("upload", "start") && place("build", "done") < place("upload", "start")
+    );
 }
 
 /// In a sandbox of its own, where every call is its own.
@@ -303,11 +313,18 @@ fn logs(site: &Site<'_>) -> Vec<(String, String)> {
 fn objects(site: &Site<'_>) -> Vec<(String, String)> {
     let engine = site.sandbox.engine();
     let bucket = runvoy_api::infra::name::bucket(site.name, engine.account(), engine.region());
-    let scope = format!("AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/s3/aws4_request", site.sandbox.function_credentials().0);
+    let scope = format!(
+        "AWS4-HMAC-SHA256 Credential={}/20260101/us-east-1/s3/aws4_request",
+        site.sandbox.function_credentials().0
+    );
     let get = |path: &str| http::send(engine.base(), "GET", path, &[("authorization", &scope)], "").body;
     let listed = get(&format!("/{bucket}?list-type=2"));
-    let keys: Vec<_> = listed.split("<Key>").skip(1).map(|rest| unescape(rest.split("</Key>").next().unwrap())).collect();
+    let keys: Vec<_> =
+        listed.split("<Key>").skip(1).map(|rest| unescape(rest.split("</Key>").next().unwrap())).collect();
     let text = |key: &&String| Path::new(key).extension().is_some_and(|ending| ending != "zip");
-    assert!(keys.iter().any(|key| key.starts_with("releases/")) && keys.iter().any(|key| key.starts_with("templates/")), "{keys:?}");
+    assert!(
+        keys.iter().any(|key| key.starts_with("releases/")) && keys.iter().any(|key| key.starts_with("templates/")),
+        "{keys:?}"
+    );
     keys.iter().filter(text).map(|key| (key.clone(), get(&format!("/{bucket}/{key}")))).collect()
 }
