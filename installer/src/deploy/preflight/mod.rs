@@ -11,7 +11,11 @@ mod stacks;
 mod toolchain;
 mod xml;
 
-use std::{future::Future, path::Path, time::Duration};
+use std::{
+    future::Future,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use console::style;
 use serde_json::{Value, json};
@@ -30,6 +34,8 @@ pub use service_role::create_service_linked_role;
 
 /// A check that takes longer is unknown. With process start and network it keeps the whole under 5 seconds.
 const LIMIT: Duration = Duration::from_secs(4);
+/// What the admin's choices take is looked at when they are known. If all else has taken its time, so long is left for it.
+const LEAST: Duration = Duration::from_millis(500);
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +77,8 @@ pub struct Report {
     pub zones: Vec<String>,
     /// How long things took in this account before.
     pub learned: Learned,
+    /// How long it took to look.
+    took: Duration,
 }
 
 /// What one check looks at.
@@ -89,6 +97,7 @@ pub async fn run(
     architecture: Option<Architecture>,
     exists: bool,
 ) -> Report {
+    let began = Instant::now();
     let subject = &Subject { aws, deployment, stacks: stacks::Stacks::new(aws, deployment) };
     let toolchain = async {
         match toolchain {
@@ -112,6 +121,7 @@ pub async fn run(
         service_linked_role: service_linked_role.unwrap_or_default(),
         zones: zones.unwrap_or_default(),
         learned: learned.unwrap_or_else(|_| Learned::none()),
+        took: began.elapsed(),
     }
 }
 
@@ -158,8 +168,9 @@ impl Report {
 
     /// Adds what the admin's choices take beyond what every deployment takes.
     pub async fn check_choices(&mut self, aws: &Aws, deployment: &str, answers: &Answers) {
+        let limit = LIMIT.saturating_sub(self.took).max(LEAST);
         let look = permissions::check_choices(aws, deployment, answers);
-        if let Some(outcome) = timeout(LIMIT, look).await.unwrap_or_else(|_| Some(Outcome::slow(LIMIT))) {
+        if let Some(outcome) = timeout(limit, look).await.unwrap_or_else(|_| Some(Outcome::slow(limit))) {
             self.checks.push(Check { name: "choices", outcome });
         }
     }
@@ -213,7 +224,10 @@ impl Outcome {
     }
 
     fn slow(limit: Duration) -> Self {
-        Self::unknown(format!("no answer within {limit:?}"), "run it again, or go on without knowing")
+        Self::unknown(
+            format!("no answer within {:.1} seconds", limit.as_secs_f64()),
+            "run it again, or go on without knowing",
+        )
     }
 
     /// A call that was to tell has failed. `action` is what one has to be allowed to make it.
@@ -241,7 +255,7 @@ mod tests {
 
     fn report(outcomes: Vec<Outcome>) -> Report {
         let checks = outcomes.into_iter().map(|outcome| Check { name: "x", outcome }).collect();
-        Report { checks, service_linked_role: false, zones: vec![], learned: Learned::none() }
+        Report { checks, service_linked_role: false, zones: vec![], learned: Learned::none(), took: Duration::ZERO }
     }
 
     #[test]
