@@ -19,13 +19,14 @@ use crate::http;
 pub const ADMIN: &str = "admin@example.com";
 
 /// Runs the proxy and local Fargate for as long as the tests run.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static WORLD: OnceLock<World> = OnceLock::new();
 
 pub struct World {
     sandbox: Sandbox,
     scratch: tempfile::TempDir,
     turn: Mutex<()>,
+    artifact: OnceLock<PathBuf>,
     /// What the first `init` printed.
     pub first_init: Ran,
     pub endpoint: String,
@@ -85,7 +86,7 @@ impl World {
                 line.trim_start_matches(':').trim().trim_matches(['"', '\'']).to_owned()
             };
             let (endpoint, admin_key) = (field("api_endpoint"), field("api_key"));
-            Self { sandbox, scratch, turn: Mutex::new(()), first_init, endpoint, admin_key }
+            Self { sandbox, scratch, turn: Mutex::new(()), artifact: OnceLock::new(), first_init, endpoint, admin_key }
         })
     }
 
@@ -115,6 +116,24 @@ impl World {
     /// Runs `init` for another deployment, or again for the first.
     pub fn init(&self, stack: &str, email: &str) -> Ran {
         self.command(&init_args(stack, email)).current_dir(self.root()).output().unwrap().into()
+    }
+
+    /// The zip of the first deployment's code: whoever deploys it needs no build.
+    pub fn artifact(&self) -> &Path {
+        self.artifact.get_or_init(|| {
+            let engine = self.sandbox.engine();
+            let get = |path: &str| {
+                let (status, body) = RUNTIME.block_on(engine.get("s3", path)).unwrap();
+                assert_eq!(status, 200, "{path}");
+                body
+            };
+            let bucket = runvoy_api::infra::name::bucket("runvoy", self.account(), self.region());
+            let listed = get(&format!("/{bucket}?list-type=2&prefix=artifacts/"));
+            let zip = get(&format!("/{bucket}/{}", element(&String::from_utf8_lossy(&listed), "Key")));
+            let path = self.file("artifact.zip");
+            std::fs::write(&path, zip).unwrap();
+            path
+        })
     }
 
     /// Runs it as somebody else, who has nothing but this key.
@@ -155,34 +174,12 @@ impl World {
         body
     }
 
-    /// One CloudFormation call past the proxy, by a form that needs no escapes but these; the reply is XML.
-    pub fn cloudformation(&self, action: &str, fields: &[(&str, &str)]) -> String {
-        let escape = |text: &str| -> String {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-            text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
-        };
-        let fields = fields.iter().map(|(name, value)| format!("&{name}={}", escape(value)));
-        let form = format!("Action={action}{}", fields.collect::<String>());
-        let (status, reply) = RUNTIME.block_on(self.sandbox.engine().query("cloudformation", &form)).unwrap();
-        assert_eq!(status, 200, "{reply}");
-        reply
-    }
-
     pub fn account(&self) -> &str {
         self.sandbox.engine().account()
     }
 
     pub fn region(&self) -> &str {
         self.sandbox.engine().region()
-    }
-
-    /// Makes (`PUT`) or removes (`DELETE`) the bucket that a deployment of this name would make, past the proxy.
-    pub fn bucket(&self, method: &str, deployment: &str) {
-        let path = format!("/{}", runvoy_api::infra::name::bucket(deployment, self.account(), self.region()));
-        let (key_id, ..) = self.sandbox.function_credentials();
-        let scope = format!("AWS4-HMAC-SHA256 Credential={key_id}/20260101/{REGION}/s3/aws4_request");
-        let reply = http::send(self.sandbox.engine().base(), method, &path, &[("authorization", &scope)], "");
-        assert!(reply.status < 300, "{}", reply.body);
     }
 
     /// Calls a deployed function with an event, as AWS would, and waits for what it returns.
@@ -251,12 +248,28 @@ impl World {
     }
 }
 
-fn init_args<'a>(stack: &'a str, email: &'a str) -> [&'a str; 8] {
+/// A call of the query protocol.
+pub fn form(action: &str, fields: &[(&str, &str)]) -> String {
+    let escape = |text: &str| -> String {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+    };
+    let fields = fields.iter().map(|(name, value)| format!("&{name}={}", escape(value)));
+    format!("Action={action}{}", fields.collect::<String>())
+}
+
+/// The text of the first element of this name; empty if there is none.
+pub fn element<'a>(xml: &'a str, name: &str) -> &'a str {
+    let found = xml.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));
+    found.map_or("", |(text, _)| text)
+}
+
+pub fn init_args<'a>(stack: &'a str, email: &'a str) -> [&'a str; 8] {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
     ["init", "--yes", "--stack-name", stack, "--admin-email", email, "--architecture", architecture]
 }
 
-fn command(sandbox: &Sandbox, args: &[&str]) -> Command {
+pub fn command(sandbox: &Sandbox, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runvoy"));
     command.args(args).envs(sandbox.environment());
     for name in CLEARED.map(OsString::from).into_iter().chain(set_by_cargo()) {
