@@ -1,6 +1,7 @@
 //! The real binary, the real artifact in the real Lambda runtime, the real templates: the whole product in a sandbox.
 
 mod access;
+mod account;
 mod api;
 mod audit;
 mod choices;
@@ -22,7 +23,9 @@ mod secrets;
 mod seeding;
 mod site;
 mod stacks;
+mod states;
 mod terminal;
 mod update;
 mod viewer;
+mod weather;
 mod world;

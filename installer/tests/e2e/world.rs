@@ -161,36 +161,6 @@ impl World {
         body
     }
 
-    /// One CloudFormation call past the proxy, by a form that needs no escapes but these; the reply is XML.
-    pub fn cloudformation(&self, action: &str, fields: &[(&str, &str)]) -> String {
-        let escape = |text: &str| -> String {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-            text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
-        };
-        let fields = fields.iter().map(|(name, value)| format!("&{name}={}", escape(value)));
-        let form = format!("Action={action}{}", fields.collect::<String>());
-        let (status, reply) = RUNTIME.block_on(self.sandbox.engine().query("cloudformation", &form)).unwrap();
-        assert_eq!(status, 200, "{reply}");
-        reply
-    }
-
-    pub fn account(&self) -> &str {
-        self.sandbox.engine().account()
-    }
-
-    pub fn region(&self) -> &str {
-        self.sandbox.engine().region()
-    }
-
-    /// Makes (`PUT`) or removes (`DELETE`) the bucket that a deployment of this name would make, past the proxy.
-    pub fn bucket(&self, method: &str, deployment: &str) {
-        let path = format!("/{}", runvoy_api::infra::name::bucket(deployment, self.account(), self.region()));
-        let (key_id, ..) = self.sandbox.function_credentials();
-        let scope = format!("AWS4-HMAC-SHA256 Credential={key_id}/20260101/{REGION}/s3/aws4_request");
-        let reply = http::send(self.sandbox.engine().base(), method, &path, &[("authorization", &scope)], "");
-        assert!(reply.status < 300, "{}", reply.body);
-    }
-
     /// Calls a deployed function with an event, as AWS would, and waits for what it returns.
     pub fn invoke(&self, name: &str, event: &Value) -> Value {
         let path = format!("/2015-03-31/functions/{name}/invocations");
@@ -257,10 +227,26 @@ impl World {
     }
 }
 
+/// A call of the query protocol.
+pub fn form(action: &str, fields: &[(&str, &str)]) -> String {
+    let escape = |text: &str| -> String {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+    };
+    let fields = fields.iter().map(|(name, value)| format!("&{name}={}", escape(value)));
+    format!("Action={action}{}", fields.collect::<String>())
+}
+
+/// The text of the first element of this name; empty if there is none.
+pub fn element<'a>(xml: &'a str, name: &str) -> &'a str {
+    let found = xml.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));
+    found.map_or("", |(text, _)| text)
+}
+
 /// The one that the functions run on here.
 pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
 
-fn init_args<'a>(stack: &'a str, email: &'a str) -> [&'a str; 8] {
+pub fn init_args<'a>(stack: &'a str, email: &'a str) -> [&'a str; 8] {
     ["init", "--yes", "--stack-name", stack, "--admin-email", email, "--architecture", ARCHITECTURE]
 }
 

@@ -84,7 +84,8 @@ impl Init {
             // A subnet can't move: later runs leave it where it is.
             answers.zones.clone_from(&found.zones);
         }
-        self.check(&preflight::choices(aws, &place.stack, &answers, source.checkout(), exists).await)?;
+        let chosen = preflight::choices(aws, &place.stack, &answers, source.checkout(), exists, found.took);
+        self.check(&chosen.await)?;
         let rates = Rates::load(&aws.region, async |body| aws.json(Service::Pricing, PRICES, &body).await).await;
         if self.args.dry_run {
             return self.dry_run(aws, place, &answers, &rates, existing).map(|()| None);

@@ -99,6 +99,7 @@ impl Operation<'_> {
         exists: Option<Vec<Existing>>,
     ) -> Card {
         let reason = cause.as_ref().map(|cause| cause.reason.clone()).or(reason);
+        let reason = reason.filter(|reason| !reason.is_empty());
         let reason = reason.unwrap_or_else(|| "AWS gave no reason".to_owned());
         let place = Place { deployment: self.deployment, region: &aws.region, identity: &aws.identity };
         let advice = advise(&reason, &place);

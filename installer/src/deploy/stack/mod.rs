@@ -26,6 +26,7 @@ use crate::{
 use change_set::{ChangeSet, Executed, Made};
 pub use remove::cancel_update;
 pub use remove::delete;
+pub use settle::check_way_out;
 
 /// The largest template, in bytes, that CloudFormation takes without a bucket.
 const LARGEST_BODY: usize = 51_200;
