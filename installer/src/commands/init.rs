@@ -26,6 +26,7 @@ use crate::{
         release,
         remembered::Remembered,
         report::{self, Report},
+        restore::Restore,
     },
     error::{Error, Result, ResultExt as _},
     templates, ui,
@@ -79,6 +80,9 @@ pub struct Args {
     /// Let this resource be replaced or removed although it holds data; can be repeated
     #[arg(long, value_name = "LOGICAL_ID")]
     allow_replacing: Vec<String>,
+    /// Put the tables of an export of `runvoy destroy` back, before anybody can use the deployment
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["rollback", "reissue_admin_key", "dry_run"])]
+    restore: Option<PathBuf>,
     /// Don't run a command as the last proof
     #[arg(long)]
     no_probe: bool,
@@ -182,6 +186,7 @@ impl Init {
         interrupts: &mut Interrupts,
     ) -> Result<Option<Report>> {
         let source = Source::find(self.args.artifact.as_deref())?;
+        let restore = self.args.restore.as_deref().map(Restore::open).transpose()?;
         let architecture = self.args.flags.architecture.or(existing.as_ref().map(|found| found.answers.architecture));
         let remembered = Remembered::of(self.config.path(), &aws.account, &aws.region, &place.stack);
         // Flags that make no sense are told before AWS is asked anything; questions come after what might make them vain.
@@ -221,6 +226,7 @@ impl Init {
             progress: &self.progress,
             guard: &guard,
             probe: !self.args.no_probe,
+            restore: restore.as_ref(),
         };
         let mut config = Config::load()?;
         let work = installation.install(source, checked.service_linked_role, &mut config);
@@ -286,6 +292,7 @@ impl Init {
             progress: &self.progress,
             guard: &guard,
             probe: !self.args.no_probe,
+            restore: None,
         };
         let mut config = Config::load()?;
         let work = installation.roll_back(&loaded, &mut config);
@@ -316,7 +323,8 @@ impl Init {
     ) -> Result<T> {
         let resume = self.resume.clone().unwrap_or_default();
         let Self { can_ask, ref progress, .. } = *self;
-        let what = Interruptible { aws, stack: &place.stack, resume: &resume, can_ask, progress };
+        let assurance = "Nothing is deleted.";
+        let what = Interruptible { aws, stack: &place.stack, resume: &resume, can_ask, progress, assurance };
         interrupts.during(&what, work).await
     }
 

@@ -59,7 +59,7 @@ pub enum Command {
     #[command(subcommand)]
     Admin(admin::Command),
     /// Deploy runvoy into an AWS account, or update it there
-    Init(init::Args),
+    Init(Box<init::Args>),
     /// Remove a deployment
     Destroy(destroy::Args),
     /// Build the orchestrator's artifact from the checkout
@@ -92,7 +92,7 @@ impl Command {
             Self::Version(args) => version::run(args),
             Self::Completions(args) => completions::run(args),
             Self::Admin(command) => admin::run(command, profile).await,
-            Self::Init(args) => init::run(args).await,
+            Self::Init(args) => init::run(*args).await,
             Self::Destroy(args) => destroy::run(args).await,
             Self::Build(args) => build::run(args).await,
         }?;

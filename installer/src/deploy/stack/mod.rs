@@ -25,7 +25,7 @@ use crate::{
 };
 use change_set::{ChangeSet, Executed, Made};
 pub use remove::cancel_update;
-pub use remove::delete;
+pub(super) use remove::{Hard, Stuck, request as request_deletion, stuck};
 
 /// The largest template, in bytes, that CloudFormation takes without a bucket.
 const LARGEST_BODY: usize = 51_200;
