@@ -1,8 +1,9 @@
 //! `runvoy destroy`.
 
+mod end;
+
 use std::{future::Future, path::PathBuf, time::Instant};
 
-use console::style;
 use dialoguer::{Input, Select};
 use runvoy_api::infra::validate_stack_name;
 
@@ -14,12 +15,13 @@ use crate::{
         export,
         failure::{self, Card},
         interrupt::{Interruptible, Interrupts},
-        progress::{Event, Outcome, Progress, RunResult, View},
+        progress::{Event, Progress, View},
         report,
     },
     error::{Error, Result},
     ui,
 };
+use end::{End, kept};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -93,17 +95,6 @@ pub async fn run(args: Args) -> Result<()> {
     end.into_result()
 }
 
-/// How it ended.
-struct End {
-    proof: Proof,
-    /// Whether there was anything to remove.
-    changed: bool,
-    export: Option<PathBuf>,
-    /// What was kept.
-    kept: Vec<String>,
-    again: String,
-}
-
 /// One run of the command.
 struct Destroy {
     args: Args,
@@ -144,13 +135,17 @@ impl Destroy {
         let destruction = Destruction::new(site, &data, permitted, &self.progress);
         if let Err(refusal) = self.confirm() {
             // An earlier run may have been ended right after it had begun.
-            destruction.give_up().await;
+            destruction.give_up(&inventory).await;
             return Err(refusal);
         }
         self.resume = Some(self.resume(&aws, &data));
         let closed = || self.forget_profile(&mut config, site, &inventory, &data);
         let work = destruction.run(&inventory, closed);
-        let proof = self.during(&destruction, work, &aws, interrupts).await?;
+        let ended = self.during(work, &aws, interrupts).await;
+        if ended.is_err() {
+            destruction.give_up(&inventory).await;
+        }
+        let proof = ended?;
         let kept = if data == Data::Keep { kept(site, &inventory) } else { vec![] };
         let export = if let Data::Export(directory) = data { Some(directory) } else { None };
         Ok(End { proof, changed: true, export, kept, again: self.resume.clone().unwrap_or_default() })
@@ -158,7 +153,6 @@ impl Destroy {
 
     async fn during(
         &self,
-        destruction: &Destruction<'_>,
         work: impl Future<Output = Result<Proof>>,
         aws: &Aws,
         interrupts: &mut Interrupts,
@@ -171,11 +165,7 @@ impl Destroy {
             progress: &self.progress,
             assurance: "What is deleted stays deleted; what is not yet is still there.",
         };
-        let ended = interrupts.during(&what, work).await;
-        if ended.is_err() {
-            destruction.give_up().await;
-        }
-        ended
+        interrupts.during(&what, work).await
     }
 
     /// Whether there is anything to do. Data that was kept on purpose is only removed by who asks for that.
@@ -291,78 +281,6 @@ impl Destroy {
             failure::show(error);
         }
     }
-}
-
-impl End {
-    fn result(&self, args: &Args, started: Instant) -> RunResult {
-        let (outcome, code) = match (self.proof.is_clean(), self.changed) {
-            (false, _) => (Outcome::Failed, PARTLY_DONE),
-            (true, true) => (Outcome::Done, 0),
-            (true, false) => (Outcome::NothingToDo, 0),
-        };
-        let is_clean = self.proof.is_clean();
-        RunResult {
-            export: self.export.as_ref().map(|directory| directory.display().to_string()),
-            leftovers: Some(serde_json::to_value(&self.proof).unwrap_or_default()),
-            error: (!is_clean).then(|| self.problem().message()),
-            profile: (args.keep_config || !self.kept.is_empty()).then(|| args.stack_name.clone()),
-            ..RunResult::new(outcome, code, started.elapsed())
-        }
-    }
-
-    /// The result on stdout, and what to know of it on stderr.
-    fn show(&self) -> Result<()> {
-        if let Some(directory) = &self.export {
-            ui::line(format_args!("export  {}", directory.display()))?;
-            let hint = "`runvoy init --restore DIR` puts it into a new deployment; keys that were lost are replaced by `--reissue-admin-key`";
-            ui::note(hint);
-        }
-        if !self.kept.is_empty() {
-            ui::note(
-                "Kept, for the next `runvoy init` (to remove it: `runvoy destroy --export DIR` or `--delete-data`):",
-            );
-            self.kept.iter().for_each(|name| ui::note(format_args!("  {name}")));
-        }
-        for left in &self.proof.leftovers {
-            ui::note(format_args!(
-                "{} {} `{}`: {}",
-                style("left:").for_stderr().yellow(),
-                left.what,
-                left.name,
-                left.command
-            ));
-        }
-        for unseen in &self.proof.unseen {
-            ui::warn(format_args!("could not be looked at: {unseen}"));
-        }
-        if self.proof.is_clean() && self.kept.is_empty() {
-            ui::note("Nothing of it is left.");
-        }
-        Ok(())
-    }
-
-    fn problem(&self) -> Error {
-        let Proof { leftovers, unseen } = &self.proof;
-        match leftovers.len() {
-            0 => Error::new(format!("whether anything is left can't be told: {} not looked at", unseen.len())),
-            count => Error::new(format!("{count} of its resources left in the account")),
-        }
-    }
-
-    fn into_result(self) -> Result<()> {
-        if self.proof.is_clean() {
-            return Ok(());
-        }
-        let hint = format!("remove what is listed, then `{}` looks again", self.again);
-        Err(self.problem().hint(hint).exit(PARTLY_DONE))
-    }
-}
-
-/// The names of the data that stays.
-fn kept(site: Site<'_>, found: &Inventory) -> Vec<String> {
-    let tables = found.tables.iter().map(|table| format!("table {}", table.name));
-    let group = found.output.iter().map(|group| format!("log group {}", group.name));
-    tables.chain(group).map(|what| format!("{what} ({})", site.aws.region)).collect()
 }
 
 /// As a shell reads it.

@@ -115,8 +115,11 @@ impl<'a> Destruction<'a> {
     }
 
     /// Lets executions start again, if nothing was deleted yet: for a removal that does not take place.
-    pub async fn give_up(&self) {
-        if !self.begun.load(Ordering::Relaxed)
+    pub async fn give_up(&self, found: &Inventory) {
+        // An earlier run may have come further than this one: then it is still to be finished.
+        let is_whole = found.main.as_ref().is_some_and(|main| !main.status.starts_with("DELETE"));
+        if is_whole
+            && !self.begun.load(Ordering::Relaxed)
             && let Err(error) = drain::lift(self.site).await
         {
             self.progress.warn(format!("new executions are still refused: {}", error.explain()));
