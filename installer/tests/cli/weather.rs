@@ -93,7 +93,9 @@ fn account(weather: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 's
             "" if request.line.contains("/functions/") => Reply::Json(200, json!({ "Functions": [] })),
             // Lists of nothing, in either protocol.
             action if action.contains('.') => Reply::Json(200, json!({})),
-            _ => Reply::Text(200, "text/xml", "<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>"),
+            _ => {
+                Reply::Text(200, "text/xml", "<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>")
+            }
         }
     })
 }
