@@ -20,6 +20,18 @@ pub enum Service {
     Lambda,
     /// Secrets.
     SecretsManager,
+    /// What carries which tag.
+    Tagging,
+    /// Queues.
+    Sqs,
+    /// Rules.
+    EventBridge,
+    /// Topics.
+    Sns,
+    /// Alarms.
+    CloudWatch,
+    /// Addresses of pages; one for all regions.
+    CloudFront,
 }
 
 impl Service {
@@ -31,6 +43,12 @@ impl Service {
             Self::Pricing => "pricing",
             Self::Lambda => "lambda",
             Self::SecretsManager => "secretsmanager",
+            Self::Tagging => "tagging",
+            Self::Sqs => "sqs",
+            Self::EventBridge => "events",
+            Self::Sns => "sns",
+            Self::CloudWatch => "monitoring",
+            Self::CloudFront => "cloudfront",
         }
     }
 
@@ -43,6 +61,12 @@ impl Service {
             Self::Pricing => "Pricing",
             Self::Lambda => "Lambda",
             Self::SecretsManager => "Secrets Manager",
+            Self::Tagging => "Resource Groups Tagging API",
+            Self::Sqs => "SQS",
+            Self::EventBridge => "EventBridge",
+            Self::Sns => "SNS",
+            Self::CloudWatch => "CloudWatch",
+            Self::CloudFront => "CloudFront",
         }
     }
 
@@ -51,13 +75,16 @@ impl Service {
         match self {
             Self::Iam => "2010-05-08",
             Self::Ec2 => "2016-11-15",
+            Self::Sqs => "2012-11-05",
+            Self::Sns => "2010-03-31",
+            Self::CloudWatch => "2010-08-01",
             _ => "",
         }
     }
 
     pub(super) fn region(self, aws: &Aws) -> &str {
         match self {
-            Self::Iam => home_region(aws.partition()),
+            Self::Iam | Self::CloudFront => home_region(aws.partition()),
             // https://docs.aws.amazon.com/general/latest/gr/billing.html
             Self::Pricing if aws.partition() == "aws-cn" => "cn-northwest-1",
             Self::Pricing => "us-east-1",
@@ -78,6 +105,7 @@ impl Service {
         match (self, aws.partition()) {
             (Self::Iam, "aws") => "https://iam.amazonaws.com".into(),
             (Self::Iam, "aws-us-gov") => "https://iam.us-gov.amazonaws.com".into(),
+            (Self::CloudFront, "aws") => "https://cloudfront.amazonaws.com".into(),
             (Self::Pricing, _) => format!("https://api.pricing.{region}.{suffix}"),
             _ => format!("https://{name}.{region}.{suffix}"),
         }

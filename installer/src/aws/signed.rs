@@ -94,6 +94,12 @@ impl Aws {
         parse(&self.call(&Call { service, method, path, headers, body, repeatable }).await?)
     }
 
+    /// One look by the REST protocol that speaks XML (CloudFront).
+    pub async fn look(&self, service: Service, path: &str) -> Result<String, CallError> {
+        let (headers, body) = Default::default();
+        self.call(&Call { service, method: Method::GET, path, headers, body, repeatable: true }).await
+    }
+
     /// Calls, through weather.
     async fn call(&self, call: &Call<'_>) -> Result<String, CallError> {
         let (mut attempts, mut failures) = (0, 0);

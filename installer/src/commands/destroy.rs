@@ -1,33 +1,45 @@
 //! `runvoy destroy`.
 
-use console::style;
-use dialoguer::Input;
-use runvoy_api::infra::{name, validate_stack_name};
+mod end;
+
+use std::{future::Future, path::PathBuf, time::Instant};
+
+use dialoguer::{Input, Select};
+use runvoy_api::infra::validate_stack_name;
 
 use crate::{
     aws::Aws,
     config::Config,
     deploy::{
-        failure,
+        destroy::{Data, Destruction, Inventory, Permitted, Proof, Site, proof},
+        export,
+        failure::{self, Card},
         interrupt::{Interruptible, Interrupts},
-        progress::{Progress, View},
-        remove::{self, Inventory},
-        viewer,
+        progress::{Event, Progress, View},
+        report,
     },
     error::{Error, Result},
     ui,
 };
+use end::{End, kept};
 
 const EXAMPLES: &str = "\
 Examples:
   runvoy destroy
-  runvoy destroy --stack-name runvoy-staging --delete-data --yes";
+  runvoy destroy --stack-name runvoy-staging --keep-data
+  runvoy destroy --yes --export ./runvoy-data
+  runvoy destroy --yes --stop-running --delete-data";
+
+/// Exit code of a refusal: nothing was changed.
+const REFUSED: u8 = 5;
+/// Exit code of work that was done without reaching its end.
+const PARTLY_DONE: u8 = 4;
 
 /// Arguments of `runvoy destroy`.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Don't ask
+    /// Don't ask; what needs a flag of its own still needs it
     #[arg(long, short)]
     yes: bool,
     /// Name of the deployment
@@ -36,149 +48,251 @@ pub struct Args {
     /// AWS region [default: the one of the AWS profile or `AWS_REGION`]
     #[arg(long)]
     region: Option<String>,
-    /// Delete users, history, audit trail and the commands' output too
+    /// Write users, history, audit trail and the commands' output to this directory before they are deleted [default with
+    /// `--yes`: `runvoy-export-NAME-TIME`]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["keep_data", "delete_data"])]
+    export: Option<PathBuf>,
+    /// Leave them in AWS; the next `runvoy init` of this name adopts them
+    #[arg(long, conflicts_with = "delete_data")]
+    keep_data: bool,
+    /// Delete them and keep nothing
     #[arg(long)]
     delete_data: bool,
+    /// Stop the executions that run, instead of refusing
+    #[arg(long)]
+    stop_running: bool,
+    /// Switch the stacks' termination protection off, instead of refusing
+    #[arg(long)]
+    disable_protection: bool,
+    /// Make AWS let go of a stack whose resources it can't delete; what it leaves behind is listed
+    #[arg(long)]
+    force: bool,
+    /// Keep the profile in the config file
+    #[arg(long)]
+    keep_config: bool,
+    /// Print JSON lines, by `docs/init-events.schema.json`; asks nothing
+    #[arg(long)]
+    json: bool,
 }
 
-/// Removes a deployment. Its data stays, unless that is to go too.
+/// Removes a deployment, and proves that it is gone.
 pub async fn run(args: Args) -> Result<()> {
-    if !args.yes && !ui::can_ask() {
-        let hint = format!("add `--yes` to destroy `{}` without being asked", args.stack_name);
-        return Err(Error::new("there is no terminal to ask on").hint(hint).exit(2));
+    let (started, mut interrupts) = (Instant::now(), Interrupts::catch()?);
+    let progress = Progress::new(View::choose(args.json));
+    let mut destroy = Destroy { can_ask: ui::can_ask() && !args.yes && !args.json, args, progress, resume: None };
+    let ended = destroy.run(&mut interrupts).await;
+    if let Err(error) = &ended {
+        destroy.card(error);
     }
-    let mut config = Config::load()?;
-    let aws = Aws::connect(args.region.as_deref()).await?;
-    let inventory = Inventory::take(&aws, &args.stack_name).await?;
-    if inventory.is_gone() && !(args.delete_data && inventory.has_data()) {
-        ui::note(format_args!(
-            "There is no deployment `{}` in account {}, {}.",
-            args.stack_name, aws.account, aws.region
-        ));
-        return show_kept(&aws, &inventory);
+    destroy.progress.emit(&Event::Result(match &ended {
+        Ok(end) => end.result(&destroy.args, started),
+        Err(error) => report::failure(error, destroy.resume.clone(), started.elapsed()),
+    }));
+    let end = ended?;
+    if !destroy.args.json {
+        end.show()?;
     }
-    show_plan(&aws, &args, &inventory);
-    if !args.yes {
-        confirm(&args.stack_name)?;
+    end.into_result()
+}
+
+/// One run of the command.
+struct Destroy {
+    args: Args,
+    progress: Progress,
+    /// Whether there is somebody to ask.
+    can_ask: bool,
+    /// The command that goes on from here, once there is anything to go on from.
+    resume: Option<String>,
+}
+
+impl Destroy {
+    async fn run(&mut self, interrupts: &mut Interrupts) -> Result<End> {
+        if !self.can_ask && !self.args.yes {
+            let hint = format!("add `--yes` to destroy `{}` without being asked", self.args.stack_name);
+            return Err(Error::new("there is no terminal to ask on").hint(hint).exit(2));
+        }
+        let mut config = Config::load()?;
+        let name = self.args.stack_name.clone();
+        let look = async {
+            let aws = Aws::connect(self.args.region.as_deref()).await?;
+            let progress = self.progress.clone();
+            aws.on_notice(move |notice| progress.warn(notice));
+            let inventory = Inventory::take(Site { aws: &aws, deployment: &name }).await?;
+            Ok((aws, inventory))
+        };
+        let (aws, inventory) = interrupts.before(look).await?;
+        let site = Site { aws: &aws, deployment: &name };
+        if !self.has_work(&inventory) {
+            return self.nothing_there(site, &inventory, interrupts).await;
+        }
+        let permitted = self.permitted();
+        inventory.check(permitted)?;
+        let data = self.data(site, &inventory)?;
+        self.progress.emit(&Event::Plan { plan: inventory.json(site, &data) });
+        if !self.args.json {
+            self.progress.suspend(|| inventory.show(site, &data));
+        }
+        let destruction = Destruction::new(site, &data, permitted, &self.progress);
+        if let Err(refusal) = self.confirm() {
+            // An earlier run may have been ended right after it had begun.
+            destruction.give_up(&inventory).await;
+            return Err(refusal);
+        }
+        self.resume = Some(self.resume(&aws, &data));
+        let closed = || self.forget_profile(&mut config, site, &inventory, &data);
+        let work = destruction.run(&inventory, closed);
+        let ended = self.during(work, &aws, interrupts).await;
+        if ended.is_err() {
+            destruction.give_up(&inventory).await;
+        }
+        let proof = ended?;
+        let kept = if data == Data::Keep { kept(site, &inventory) } else { vec![] };
+        let export = if let Data::Export(directory) = data { Some(directory) } else { None };
+        Ok(End { proof, changed: true, export, kept, again: self.resume.clone().unwrap_or_default() })
     }
-    let resume = format!("runvoy destroy --stack-name {} --region {}", args.stack_name, aws.region);
-    let progress = Progress::new(View::choose(false));
-    let what = Interruptible {
-        aws: &aws,
-        stack: &args.stack_name,
-        resume: &resume,
-        can_ask: ui::can_ask(),
-        progress: &progress,
-    };
-    let removed = Interrupts::catch()?.during(&what, remove(&aws, &args, &inventory, &progress)).await;
-    removed.inspect_err(failure::show)?;
-    let left = Inventory::take(&aws, &args.stack_name).await?;
-    forget_profile(&mut config, &args.stack_name, &left)?;
-    show_kept(&aws, &left)
+
+    async fn during(
+        &self,
+        work: impl Future<Output = Result<Proof>>,
+        aws: &Aws,
+        interrupts: &mut Interrupts,
+    ) -> Result<Proof> {
+        let what = Interruptible {
+            aws,
+            stack: &self.args.stack_name,
+            resume: self.resume.as_deref().unwrap_or_default(),
+            can_ask: self.can_ask,
+            progress: &self.progress,
+            assurance: "What is deleted stays deleted; what is not yet is still there.",
+        };
+        interrupts.during(&what, work).await
+    }
+
+    /// Whether there is anything to do. Data that was kept on purpose is only removed by who asks for that.
+    fn has_work(&self, found: &Inventory) -> bool {
+        let asked = self.args.delete_data || self.args.export.is_some();
+        !found.is_gone() || (found.has_data() && (asked || found.unfinished) && !self.args.keep_data)
+    }
+
+    async fn nothing_there(&self, site: Site<'_>, found: &Inventory, interrupts: &mut Interrupts) -> Result<End> {
+        let Aws { account, region, .. } = site.aws;
+        self.progress.say(format!("There is no deployment `{}` in account {account}, {region}.", site.deployment));
+        let step = self.progress.step("proof", "look for anything that is left");
+        let proof = interrupts.before(proof::sweep(site, found.has_data(), &step)).await?;
+        step.done("");
+        let again = format!("runvoy destroy --stack-name {} --region {region}", site.deployment);
+        Ok(End { proof, changed: false, export: None, kept: kept(site, found), again })
+    }
+
+    fn permitted(&self) -> Permitted {
+        let Args { stop_running, disable_protection, force, .. } = self.args;
+        Permitted { stop_running, unprotect: disable_protection, force }
+    }
+
+    /// What becomes of the data: as the flags say, else as somebody says, else it is exported.
+    fn data(&self, site: Site<'_>, found: &Inventory) -> Result<Data> {
+        let Args { keep_data, delete_data, ref export, .. } = self.args;
+        Ok(match (export, keep_data, delete_data) {
+            (Some(directory), ..) => Data::Export(directory.clone()),
+            (None, true, _) => Data::Keep,
+            (None, _, true) => Data::Delete,
+            _ if !found.has_data() => Data::Delete,
+            _ => {
+                let directory = export::default_directory(site)?;
+                if self.can_ask { self.choose(directory)? } else { Data::Export(directory) }
+            }
+        })
+    }
+
+    fn choose(&self, directory: PathBuf) -> Result<Data> {
+        let export = format!("export it to {}, then delete it in AWS", directory.display());
+        let choices =
+            [export.as_str(), "keep it in AWS, for the next `runvoy init` to adopt", "delete it and keep nothing"];
+        let ask =
+            || Select::new().with_prompt("Users, history, audit trail and output").items(choices).default(0).interact();
+        Ok(match self.progress.suspend(ask)? {
+            0 => Data::Export(directory),
+            1 => Data::Keep,
+            _ => Data::Delete,
+        })
+    }
+
+    fn confirm(&self) -> Result<()> {
+        if !self.can_ask {
+            return Ok(());
+        }
+        let stack = &self.args.stack_name;
+        let prompt = format!("Type `{stack}` to destroy it");
+        let ask = || Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text();
+        if self.progress.suspend(ask)? == *stack {
+            return Ok(());
+        }
+        Err(Error::new("that is another name: nothing was changed").exit(REFUSED))
+    }
+
+    /// The same command, with what was chosen.
+    fn resume(&self, aws: &Aws, data: &Data) -> String {
+        let mut words = vec!["runvoy destroy --stack-name".to_owned(), self.args.stack_name.clone()];
+        words.extend(["--region".into(), aws.region.clone()]);
+        match data {
+            Data::Export(directory) => words.extend(["--export".into(), quote(&directory.display().to_string())]),
+            Data::Keep => words.push("--keep-data".into()),
+            Data::Delete => words.push("--delete-data".into()),
+        }
+        let flags = [
+            (self.args.yes, "--yes"),
+            (self.args.stop_running, "--stop-running"),
+            (self.args.disable_protection, "--disable-protection"),
+            (self.args.force, "--force"),
+            (self.args.keep_config, "--keep-config"),
+        ];
+        words.extend(flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag.to_owned()));
+        words.join(" ")
+    }
+
+    /// As long as the users are kept, so is our key: a new deployment takes up both again.
+    fn forget_profile(&self, config: &mut Config, site: Site<'_>, found: &Inventory, data: &Data) -> Result<()> {
+        let stack = &self.args.stack_name;
+        let path = config.path().display().to_string();
+        let Ok(profile) = config.profile(Some(stack)) else { return Ok(()) };
+        // A deployment of the same name elsewhere has its profile under the same name.
+        let endpoint = found.main.as_ref().and_then(|main| main.endpoint.as_deref());
+        let is_its = |endpoint| profile.api_endpoint.as_deref() == Some(endpoint);
+        let is_here = profile.region.as_deref().is_none_or(|region| region == site.aws.region);
+        if !endpoint.map_or(is_here, is_its) {
+            self.progress.say(format!("The profile `{stack}` in `{path}` is another deployment's, and stays."));
+        } else if *data == Data::Keep {
+            self.progress.say(format!(
+                "The profile `{stack}` stays in `{path}`: a new `runvoy init` takes up users and keys again."
+            ));
+        } else if self.args.keep_config {
+            self.progress.say(format!("The profile `{stack}` stays in `{path}`."));
+        } else {
+            config.update(|config| config.remove_profile(stack))?;
+        }
+        Ok(())
+    }
+
+    fn card(&self, error: &Error) {
+        if let Some(card) = error.find::<Card>() {
+            self.progress.emit(&Event::Failure { failure: failure::json(card) });
+        }
+        if !self.args.json {
+            failure::show(error);
+        }
+    }
+}
+
+/// As a shell reads it.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 fn stack_name(text: &str) -> Result<String, String> {
     validate_stack_name(text).map(|()| text.to_owned())
-}
-
-fn show_plan(aws: &Aws, args: &Args, inventory: &Inventory) {
-    let title = format!("Destroy runvoy `{}` in account {}, region {}", args.stack_name, aws.account, aws.region);
-    ui::note(style(title).for_stderr().bold());
-    let mut going = Vec::new();
-    if !inventory.tasks.is_empty() {
-        going.push(format!("{} running executions, which are stopped", inventory.tasks.len()));
-    }
-    if inventory.main.is_some() {
-        going.push("network, cluster, functions, permissions, secrets and the API's address".into());
-    }
-    if !inventory.families.is_empty() {
-        going.push(format!("{} task definitions", inventory.families.len()));
-    }
-    if inventory.bucket.is_some() {
-        let bucket = name::bucket(&args.stack_name, &aws.account, &aws.region);
-        going.push(format!("bucket {bucket} with everything in it"));
-    }
-    let data = inventory.tables.iter().map(|table| format!("table {table}"));
-    let data = data.chain(inventory.log_group.iter().map(|group| format!("log group {group}")));
-    let (fate, red) = if args.delete_data { ("goes", true) } else { ("stays", false) };
-    for what in going {
-        ui::note(format_args!("  {} {what}", style("goes ").for_stderr().red()));
-    }
-    for what in data {
-        let fate = style(format!("{fate:<5}")).for_stderr();
-        ui::note(format_args!("  {} {what}", if red { fate.red() } else { fate.green() }));
-    }
-}
-
-fn confirm(stack: &str) -> Result<()> {
-    let prompt = format!("Type `{stack}` to destroy it");
-    let typed: String = Input::new().with_prompt(prompt).allow_empty(true).interact_text()?;
-    if typed == stack { Ok(()) } else { Err(Error::new("that is another name: nothing was changed").exit(5)) }
-}
-
-async fn remove(aws: &Aws, args: &Args, inventory: &Inventory, progress: &Progress) -> Result<()> {
-    if !inventory.tasks.is_empty() {
-        let step = progress.step("stop-executions", "stop running executions");
-        remove::stop_tasks(aws, &args.stack_name, &inventory.tasks).await?;
-        step.done("");
-    }
-    if let Some(main) = &inventory.main {
-        let step = progress.step("main-stack", "remove everything but the bucket");
-        viewer::withdraw(aws, &args.stack_name, &step).await?;
-        remove::stack(aws, main, &step).await?;
-        step.done("");
-    }
-    if !inventory.families.is_empty() {
-        let step = progress.step("task-definitions", "remove the task definitions");
-        remove::task_definitions(aws, &inventory.families).await?;
-        step.done("");
-    }
-    if let Some(bucket) = &inventory.bucket {
-        let step = progress.step("bucket-objects", "empty the bucket");
-        let count =
-            remove::empty_bucket(aws, &name::bucket(&args.stack_name, &aws.account, &aws.region), &step).await?;
-        step.done(&format!("{count} objects"));
-        let step = progress.step("bucket-stack", "remove the bucket");
-        remove::stack(aws, bucket, &step).await?;
-        step.done("");
-    }
-    if args.delete_data && inventory.has_data() {
-        let step = progress.step("data", "delete the data");
-        remove::data(aws, &args.stack_name, inventory).await?;
-        step.done("");
-    }
-    Ok(())
-}
-
-/// As long as the users are kept, so is our key: a new deployment takes up both again.
-fn forget_profile(config: &mut Config, stack: &str, left: &Inventory) -> Result<()> {
-    if config.profile(Some(stack)).is_err() {
-        return Ok(());
-    }
-    if left.tables.is_empty() {
-        return config.update(|config| config.remove_profile(stack));
-    }
-    let path = config.path().display();
-    ui::note(format_args!(
-        "The profile `{stack}` in `{path}` stays too: a new `runvoy init` takes up users and keys again."
-    ));
-    Ok(())
-}
-
-fn show_kept(aws: &Aws, left: &Inventory) -> Result<()> {
-    if !left.has_data() {
-        ui::note("Nothing of it is left.");
-        return Ok(());
-    }
-    ui::note("Kept, and how to delete each (or all of them: `runvoy destroy --delete-data`):");
-    let region = &aws.region;
-    for table in &left.tables {
-        let table = format!("--region {region} --table-name {table}");
-        ui::note(format_args!("  aws dynamodb update-table {table} --no-deletion-protection-enabled"));
-        ui::note(format_args!("  aws dynamodb delete-table {table}"));
-    }
-    if let Some(group) = &left.log_group {
-        ui::note(format_args!("  aws logs delete-log-group --region {region} --log-group-name {group}"));
-    }
-    Ok(())
 }

@@ -66,7 +66,7 @@ pub enum Command {
     /// Show what executions cost
     Costs(costs::Args),
     /// Deploy runvoy into an AWS account, or update it there
-    Init(init::Args),
+    Init(Box<init::Args>),
     /// Remove a deployment
     Destroy(destroy::Args),
     /// Build the orchestrator's artifact from the checkout
@@ -100,7 +100,7 @@ impl Command {
             Self::Admin(command) => admin::run(command, profile).await,
             Self::Audit(args) => audit::run(args, profile).await,
             Self::Costs(args) => costs::run(args, profile).await,
-            Self::Init(args) => init::run(args).await,
+            Self::Init(args) => init::run(*args).await,
             Self::Destroy(args) => destroy::run(args).await,
             Self::Build(args) => build::run(args).await,
         }?;

@@ -11,10 +11,12 @@ use super::{
     artifact::Artifact,
     build::Source,
     changes::Change,
+    destroy::Site,
     estimate::Learned,
     preflight,
     progress::Progress,
     release::{self, LoadedRelease, Release},
+    restore::Restore,
     stack::{self, Deployed, Wanted},
     upload,
     verify::{self, Verified},
@@ -44,6 +46,8 @@ pub struct Installation<'a> {
     pub guard: &'a (dyn Fn(&[Change]) -> Result<()> + Sync),
     /// Whether a command is run as the last proof, where anything is new.
     pub probe: bool,
+    /// Rows to put into the tables before anybody can use the deployment.
+    pub restore: Option<&'a Restore>,
 }
 
 /// What came of it.
@@ -78,6 +82,7 @@ impl Installation<'_> {
         // What was changed but never seen to work is not on record: the next run proves it.
         let is_new = main.changed || !release::is_recorded(self.aws, bucket_name, &record).await?;
         let changed = bucket.changed || main.changed;
+        self.restore().await?;
         let admin = self.admin(main.output(output::API_ENDPOINT)?, config).await?;
         let installed = self.prove(&main, admin, &release, version, is_new).await?;
         if is_new {
@@ -168,6 +173,14 @@ impl Installation<'_> {
         let deployed = stack::deploy(self.aws, &wanted, &mut guard, self.learned, &step, self.progress).await?;
         step.done(deployed.note());
         Ok(deployed)
+    }
+
+    async fn restore(&self) -> Result<()> {
+        let Some(restore) = self.restore else { return Ok(()) };
+        let step = self.progress.step("restore", "put the exported rows back");
+        let summary = restore.run(Site { aws: self.aws, deployment: self.stack }, &step).await?;
+        step.done(&summary);
+        Ok(())
     }
 
     async fn admin(&self, endpoint: &str, config: &mut Config) -> Result<Admin> {

@@ -37,6 +37,8 @@ pub struct Interruptible<'a> {
     pub can_ask: bool,
     /// The view to make room in.
     pub progress: &'a Progress,
+    /// What is true of everything so far, for whoever wonders.
+    pub assurance: &'a str,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +118,7 @@ async fn ask(what: &Interruptible<'_>) -> Answer {
     let look = timeout(LOOK, stack::find(what.aws, what.stack)).await;
     let found = look.ok().and_then(Result::ok).flatten();
     let updating = found.is_some_and(|stack| stack.stack_status() == Some(&StackStatus::UpdateInProgress));
-    what.progress.say("Interrupted. Nothing is deleted. What now?");
+    what.progress.say(format!("Interrupted. {} What now?", what.assurance));
     what.progress.say("  k  keep running: AWS finishes what it has begun, and this program leaves");
     if updating {
         what.progress.say("  c  cancel the update: AWS puts everything back as it was");

@@ -2,7 +2,7 @@
 
 use aws_sdk_cloudformation::types::Stack;
 
-use super::{progress::Step, remove, stack, upload};
+use super::{destroy::buckets, progress::Step, stack, upload};
 use crate::{aws::Aws, error::Result, templates::viewer::output};
 
 /// Puts the page into the deployment's bucket for it and returns the address that it then has; none as long as there is
@@ -22,7 +22,7 @@ pub async fn publish(aws: &Aws, deployment: &str) -> Result<Option<String>> {
 pub async fn withdraw(aws: &Aws, deployment: &str, step: &Step) -> Result<()> {
     let stack = stack::find(aws, deployment).await?;
     if let Some(bucket) = stack.as_ref().and_then(|stack| of(stack, output::BUCKET)) {
-        remove::empty_bucket(aws, bucket, step).await?;
+        buckets::empty(aws, bucket, step).await?;
     }
     Ok(())
 }

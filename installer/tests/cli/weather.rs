@@ -80,16 +80,22 @@ fn account(weather: impl Fn(&Request, usize) -> Option<Reply> + Send + Sync + 's
         }
         match action.as_str() {
             "GetCallerIdentity" => identity(ACCOUNT),
-            "DescribeStacks" => {
+            "DescribeStacks" if request.body.contains("StackName=") => {
                 let body = "<ErrorResponse><Error><Type>Sender</Type><Code>ValidationError</Code><Message>Stack with id gone does not exist</Message></Error></ErrorResponse>";
                 Reply::Text(400, "text/xml", body)
             }
-            "DynamoDB_20120810.DescribeTable" => Reply::Json(400, json!({ "__type": "ResourceNotFoundException" })),
-            "AmazonEC2ContainerServiceV20141113.ListTaskDefinitionFamilies" => {
-                Reply::Json(200, json!({ "families": [] }))
+            "DynamoDB_20120810.DescribeTable" | "DynamoDB_20120810.GetItem" => {
+                Reply::Json(400, json!({ "__type": "ResourceNotFoundException" }))
             }
-            "Logs_20140328.DescribeLogGroups" => Reply::Json(200, json!({ "logGroups": [] })),
-            _ => Reply::Json(404, json!({})),
+            "" if request.line.contains("?versions") => {
+                Reply::Text(404, "application/xml", "<Error><Code>NoSuchBucket</Code><Message>none</Message></Error>")
+            }
+            "" if request.line.contains("/functions/") => Reply::Json(200, json!({ "Functions": [] })),
+            // Lists of nothing, in either protocol.
+            action if action.contains('.') => Reply::Json(200, json!({})),
+            _ => {
+                Reply::Text(200, "text/xml", "<DescribeStacksResponse><DescribeStacksResult/></DescribeStacksResponse>")
+            }
         }
     })
 }

@@ -69,7 +69,7 @@ fn history_survives_a_removal_and_is_adopted() {
         let record = world.run(&["--profile", "third", "status", &id, "--json"]).code(0).json();
         (record["status"] == "completed").then_some(())
     });
-    let destroyed = world.run(&["destroy", "--stack-name", "third", "--yes"]).code(0);
+    let destroyed = world.run(&["destroy", "--stack-name", "third", "--yes", "--keep-data"]).code(0);
     assert!(
         destroyed.stdout.contains("third-executions") || destroyed.stderr.contains("third-executions"),
         "{destroyed:?}"

@@ -62,10 +62,13 @@ pub async fn read(app: &App, ask: &Ask<'_>) -> Result<Seen> {
     let key_row = |hash: &str| of(&deployment.api_keys).iter().find(|row| row.text(KeyRow::HASH) == Some(hash));
     let attempted = of(&deployment.executions).first().zip(ask.attempt);
     let caller = key_row(ask.key_hash).and_then(Caller::from_row).ok_or_else(ApiError::unauthorized)?;
+    let settings = key_row(Sentinel::CONFIG);
+    let mut config = settings::from_row(settings)?.0;
+    config.draining |= settings.is_some_and(|row| row.flag(Sentinel::DRAINING));
     Ok(Seen {
         policy: caller.policy()?,
         caller,
-        config: settings::from_row(key_row(Sentinel::CONFIG))?.0,
+        config,
         lock: locks::Seen::from_row(of(&deployment.locks).first()),
         first: attempted.and_then(|(row, attempt)| attempt.first(row, app.now())),
     })

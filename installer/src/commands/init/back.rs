@@ -61,6 +61,7 @@ impl Init {
             progress: &self.progress,
             guard: &guard,
             probe: !self.args.no_probe,
+            restore: None,
         };
         let mut config = Config::load()?;
         remembered.save(&way)?;

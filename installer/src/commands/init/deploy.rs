@@ -18,6 +18,7 @@ use crate::{
         rates::Rates,
         remembered::Remembered,
         report::Report,
+        restore::Restore,
     },
     error::{Error, Result},
     templates,
@@ -39,6 +40,7 @@ impl Init {
         existing: Option<Existing>,
         interrupts: &mut Interrupts,
     ) -> Result<Option<Report>> {
+        let restore = self.args.restore.as_deref().map(Restore::open).transpose()?;
         let remembered = Remembered::answers(self.config.path(), &aws.account, &aws.region, &place.stack);
         let ready = interrupts.before(self.prepare(aws, place, existing.as_ref(), &remembered)).await?;
         let Some(Ready { source, found, answers }) = ready else { return Ok(None) };
@@ -52,6 +54,7 @@ impl Init {
             progress: &self.progress,
             guard: &guard,
             probe: !self.args.no_probe,
+            restore: restore.as_ref(),
         };
         let mut config = Config::load()?;
         let work = installation.install(source, found.service_linked_role, &mut config);

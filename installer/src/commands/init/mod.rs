@@ -70,6 +70,9 @@ pub struct Args {
     /// Let this resource be replaced or removed although it holds data; can be repeated
     #[arg(long, value_name = "LOGICAL_ID")]
     allow_replacing: Vec<String>,
+    /// Put the tables of an export of `runvoy destroy` back, before anybody can use the deployment
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["rollback", "reissue_admin_key", "dry_run"])]
+    restore: Option<PathBuf>,
     /// Don't run a command as the last proof
     #[arg(long)]
     no_probe: bool,
@@ -175,7 +178,8 @@ impl Init {
     ) -> Result<T> {
         let resume = self.resume.clone().unwrap_or_default();
         let Self { can_ask, ref progress, .. } = *self;
-        let what = Interruptible { aws, stack: &place.stack, resume: &resume, can_ask, progress };
+        let assurance = "Nothing is deleted.";
+        let what = Interruptible { aws, stack: &place.stack, resume: &resume, can_ask, progress, assurance };
         interrupts.during(&what, work).await
     }
 

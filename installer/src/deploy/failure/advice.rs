@@ -17,6 +17,8 @@ pub struct Place<'a> {
     pub region: &'a str,
     /// The identity that AWS saw.
     pub identity: &'a str,
+    /// The command that failed: init or destroy.
+    pub command: &'a str,
 }
 
 struct Known {
@@ -133,8 +135,8 @@ pub fn advise(reason: &str, place: &Place<'_>) -> Advice {
         .map_or(("AWS's reason is all that is known", "fix that, then run `{again}`: it goes on from here"), |known| {
             (known.means, known.next)
         });
-    let Place { deployment, region, identity } = place;
-    let again = format!("runvoy init --stack-name {deployment} --region {region}");
+    let Place { deployment, region, identity, command } = place;
+    let again = format!("runvoy {command} --stack-name {deployment} --region {region}");
     let destroy = format!("runvoy destroy --stack-name {deployment} --region {region}");
     let action = action(reason).map_or("that".to_owned(), |action| format!("`{action}`"));
     let fill = |text: &str| {
@@ -159,8 +161,12 @@ fn action(reason: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    const PLACE: Place<'_> =
-        Place { deployment: "acme", region: "eu-west-1", identity: "arn:aws:iam::123456789012:user/ann" };
+    const PLACE: Place<'_> = Place {
+        deployment: "acme",
+        region: "eu-west-1",
+        identity: "arn:aws:iam::123456789012:user/ann",
+        command: "init",
+    };
 
     fn means(reason: &str) -> String {
         advise(reason, &PLACE).means

@@ -101,7 +101,9 @@ impl Operation<'_> {
         let reason = cause.as_ref().map(|cause| cause.reason.clone()).or(reason);
         let reason = reason.filter(|reason| !reason.is_empty());
         let reason = reason.unwrap_or_else(|| "AWS gave no reason".to_owned());
-        let place = Place { deployment: self.deployment, region: &aws.region, identity: &aws.identity };
+        // What can't be deleted is for the command that deletes, whichever has met it.
+        let command = if status.starts_with("DELETE") { "destroy" } else { "init" };
+        let place = Place { deployment: self.deployment, region: &aws.region, identity: &aws.identity, command };
         let advice = advise(&reason, &place);
         Card {
             stack: self.stack.to_owned(),

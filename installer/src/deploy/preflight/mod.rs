@@ -9,7 +9,7 @@ mod region;
 mod service_role;
 mod stacks;
 mod toolchain;
-mod xml;
+pub mod xml;
 
 use std::{
     future::Future,

@@ -161,6 +161,12 @@ pub struct RunResult {
     /// The first admin's key, if it is new: it is told this once.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub admin_key: Option<String>,
+    /// The directory that the data was exported to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub export: Option<String>,
+    /// What a removal has left, and what it could not look at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leftovers: Option<Value>,
     /// Since the run began.
     pub seconds: f64,
     /// What failed, and its causes.
@@ -201,6 +207,8 @@ impl RunResult {
             config: None,
             admin_email: None,
             admin_key: None,
+            export: None,
+            leftovers: None,
             seconds: seconds(took),
             error: None,
             hint: None,

@@ -25,7 +25,7 @@ use crate::{
 };
 use change_set::{ChangeSet, Executed, Made};
 pub use remove::cancel_update;
-pub use remove::delete;
+pub(super) use remove::{Hard, Stuck, request as request_deletion, stuck};
 pub use settle::check_way_out;
 
 /// The largest template, in bytes, that CloudFormation takes without a bucket.

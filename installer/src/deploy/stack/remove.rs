@@ -1,14 +1,11 @@
 //! Deletes stacks, and gives updates up.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_cloudformation::{
     error::ProvideErrorMetadata as _,
-    types::{StackStatus, Tag},
+    types::{DeletionMode, StackStatus},
 };
-use runvoy_api::infra;
 
-use super::{find, settle::is_stuck, token};
+use super::{settle::is_stuck, token};
 use crate::{
     aws::{Aws, explain},
     deploy::{
@@ -20,33 +17,29 @@ use crate::{
 };
 
 /// A resource that a deletion has stopped at.
-pub(super) struct Stuck {
+pub(in crate::deploy) struct Stuck {
+    /// Its name in the template.
     pub logical: String,
+    /// AWS's name for it.
     pub physical: String,
+    /// Its type.
     pub kind: String,
 }
 
-/// Deletes a stack and sees it through.
-///
-/// # Errors
-/// What AWS could not delete, with a card.
-pub async fn delete(
-    aws: &Aws,
-    name: &str,
-    id: &str,
-    descriptions: &BTreeMap<String, String>,
-    step: &Step,
-) -> Result<()> {
-    let Some(stack) = find(aws, id).await? else { return Ok(()) };
-    let tag = stack.tags().iter().find(|tag| tag.key() == Some(infra::TAG)).and_then(Tag::value);
-    let operation = Operation { stack: name, id, deployment: tag.unwrap_or(name), descriptions };
-    let end = request(aws, &operation, &[], step).await?;
-    operation.expect(aws, end, &[StackStatus::DeleteComplete]).await
+/// How a deletion deals with what AWS can't delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::deploy) enum Hard {
+    /// It stops there.
+    Stop,
+    /// It leaves these behind, by their logical ids.
+    Leave(Vec<String>),
+    /// It leaves behind whatever it is. AWS takes this only where a deletion has failed before.
+    Force,
 }
 
 /// Deletes what is left of a stack that never worked. What AWS can't delete is left behind, for it holds nothing.
 pub(super) async fn remains(aws: &Aws, operation: &Operation<'_>, step: &Step, progress: &Progress) -> Result<()> {
-    let end = request(aws, operation, &[], step).await?;
+    let end = request(aws, operation, &Hard::Stop, step).await?;
     if end.status != StackStatus::DeleteFailed {
         return operation.expect(aws, end, &[StackStatus::DeleteComplete]).await;
     }
@@ -58,21 +51,26 @@ pub(super) async fn remains(aws: &Aws, operation: &Operation<'_>, step: &Step, p
         progress.warn(format!("`{physical}` (`{kind}`, `{logical}`) can't be deleted and is left behind"));
     }
     let logicals: Vec<_> = stuck.into_iter().map(|one| one.logical).collect();
-    let end = request(aws, operation, &logicals, step).await?;
+    let end = request(aws, operation, &Hard::Leave(logicals), step).await?;
     operation.expect(aws, end, &[StackStatus::DeleteComplete]).await
 }
 
-async fn request(aws: &Aws, operation: &Operation<'_>, retained: &[String], step: &Step) -> Result<End> {
+/// Deletes a stack and follows it to its end, whichever that is.
+pub(in crate::deploy) async fn request(aws: &Aws, operation: &Operation<'_>, hard: &Hard, step: &Step) -> Result<End> {
     let Operation { id, stack: name, .. } = operation;
     let since = Since::After(watch::newest(aws, id).await?);
     let request = aws.cloudformation().delete_stack().stack_name(*id).client_request_token(token("runvoy-delete")?);
-    let request = request.set_retain_resources((!retained.is_empty()).then(|| retained.to_vec()));
+    let request = match hard {
+        Hard::Stop => request,
+        Hard::Leave(logicals) => request.set_retain_resources(Some(logicals.clone())),
+        Hard::Force => request.deletion_mode(DeletionMode::ForceDeleteStack),
+    };
     request.send().await.map_err(explain).context(format!("can't delete stack `{name}`"))?;
     watch::follow(aws, id, since, operation.descriptions, step).await
 }
 
 /// What a deletion of the stack of this id has stopped at.
-pub(super) async fn stuck(aws: &Aws, id: &str) -> Result<Vec<Stuck>> {
+pub(in crate::deploy) async fn stuck(aws: &Aws, id: &str) -> Result<Vec<Stuck>> {
     let mut pages = aws.cloudformation().list_stack_resources().stack_name(id).into_paginator().items().send();
     let mut found = Vec::new();
     while let Some(resource) = pages.next().await {

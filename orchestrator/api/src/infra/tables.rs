@@ -178,6 +178,8 @@ impl Sentinel {
     pub const CONFIG: &'static str = "meta#config";
     /// String, on the row of settings: a [`crate::config::Config`] as JSON.
     pub const SETTINGS: &'static str = "settings";
+    /// Boolean, on the row of settings, whatever those say: the deployment is being removed, and nothing may start.
+    pub const DRAINING: &'static str = "draining";
     /// String, on a sentinel: the hash of the key that it stands for.
     pub const KEY_HASH: &'static str = "key_hash";
 

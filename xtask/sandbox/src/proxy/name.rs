@@ -61,12 +61,13 @@ const FORM_FIELDS: [&str; 9] = [
 ];
 
 /// The same of the JSON protocols.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 15] = [
     "TableName",
     "logStreamName",
     "logGroupName",
     "SecretId",
     "taskDefinition",
+    "taskDefinitions",
     "family",
     "tasks",
     "task",

@@ -78,6 +78,8 @@ fn samples() -> Vec<Event> {
         config: Some("/home/admin/.config/runvoy/config.yaml".into()),
         admin_email: Some("admin@example.com".into()),
         admin_key: Some("sk_live_example".into()),
+        export: Some("./runvoy-export".into()),
+        leftovers: Some(json!({ "leftovers": [{ "what": "w", "name": "n", "command": "c" }], "unseen": ["u"] })),
         error: Some("can't".into()),
         hint: Some("try".into()),
         resume: Some("runvoy init".into()),

@@ -1,0 +1,193 @@
+//! The stacks: found in any state, and deleted from any.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_cloudformation::types::{Stack, StackStatus};
+use runvoy_api::infra::{name, output};
+
+use super::{Permitted, REFUSED, Site, buckets};
+use crate::{
+    aws::{Aws, explain},
+    deploy::{
+        failure::Operation,
+        progress::{Progress, Step},
+        stack::{self, Hard, Stuck},
+        watch::{self, Since},
+    },
+    error::{Error, Result, ResultExt as _},
+    templates,
+};
+
+/// How often a deletion that has failed is tried again for what can be put right.
+const TRIES: usize = 3;
+
+/// A stack that is there.
+pub struct Found {
+    /// Its name.
+    pub name: String,
+    /// Its id, under which AWS knows it even when it is gone.
+    pub id: String,
+    /// Its status.
+    pub status: String,
+    /// Whether AWS refuses to delete it.
+    pub protected: bool,
+    /// Its resources that are there, by type.
+    pub resources: BTreeMap<String, usize>,
+    /// The API's address, if it has one.
+    pub endpoint: Option<String>,
+}
+
+/// What a deletion has left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Orphan {
+    /// AWS's name for it.
+    pub physical: String,
+    /// Its type.
+    pub kind: String,
+}
+
+/// The main stack and the bucket stack, as far as they are there.
+pub async fn find(site: Site<'_>) -> Result<(Option<Found>, Option<Found>)> {
+    let main = one(site, site.deployment).await?;
+    let bucket = one(site, &name::bucket_stack(site.deployment)).await?;
+    Ok((main, bucket))
+}
+
+async fn one(site: Site<'_>, name: &str) -> Result<Option<Found>> {
+    let Some(stack) = stack::find(site.aws, name).await? else { return Ok(None) };
+    stack::check_ours(&stack, site.deployment)?;
+    let id = stack.stack_id().ok_or_else(|| Error::new(format!("AWS gave no id of stack `{name}`")))?.to_owned();
+    let mut resources = BTreeMap::new();
+    for (_, kind, _) in members(site.aws, &id).await? {
+        *resources.entry(kind).or_default() += 1;
+    }
+    let status = stack.stack_status().map_or("unknown", StackStatus::as_str).to_owned();
+    let protected = stack.enable_termination_protection().unwrap_or_default();
+    let endpoint = stack.outputs().iter().find(|output| output.output_key() == Some(output::API_ENDPOINT));
+    let endpoint = endpoint.and_then(|output| output.output_value()).map(str::to_owned);
+    Ok(Some(Found { name: name.to_owned(), id, status, protected, resources, endpoint }))
+}
+
+/// Logical id, type and physical id of a stack's resources that are there.
+async fn members(aws: &Aws, id: &str) -> Result<Vec<(String, String, String)>> {
+    let mut pages = aws.cloudformation().list_stack_resources().stack_name(id).into_paginator().items().send();
+    let mut found = Vec::new();
+    while let Some(resource) = pages.next().await {
+        let resource = resource.map_err(explain).context("can't list the stack's resources")?;
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        let physical = text(resource.physical_resource_id());
+        let gone = resource.resource_status().is_some_and(|status| status.as_str() == "DELETE_COMPLETE");
+        if !gone && !physical.is_empty() {
+            found.push((text(resource.logical_resource_id()), text(resource.resource_type()), physical));
+        }
+    }
+    Ok(found)
+}
+
+/// Logical and physical ids of a stack's resources of this type.
+pub async fn physical(aws: &Aws, id: &str, kind: &str) -> Result<Vec<(String, String)>> {
+    let members = members(aws, id).await?;
+    Ok(members
+        .into_iter()
+        .filter(|(_, its, _)| its == kind)
+        .map(|(logical, _, physical)| (logical, physical))
+        .collect())
+}
+
+/// Deletes a stack, from whatever state it is in. What AWS stumbles over is cleared away and tried again; what can't be
+/// is left behind and returned.
+///
+/// # Errors
+/// A stack that is protected where that may not be switched off, with exit code 5; a deletion that fails for good, with a
+/// card.
+pub async fn remove(
+    site: Site<'_>,
+    found: &Found,
+    permitted: Permitted,
+    step: &Step,
+    progress: &Progress,
+) -> Result<Vec<Orphan>> {
+    let Site { aws, deployment } = site;
+    let template = stack::template(aws, &found.id).await.ok();
+    // Without its template, resources are called by their ids.
+    let descriptions = template.and_then(|template| templates::descriptions(&template).ok()).unwrap_or_default();
+    let operation = Operation { stack: &found.name, id: &found.id, deployment, descriptions: &descriptions };
+    let mut orphans = Vec::new();
+    let (mut hard, mut tries) = (Hard::Stop, 0);
+    while let Some(stack) = at_rest(aws, &operation, step).await? {
+        unprotect(aws, &stack, found, permitted).await?;
+        let end = stack::request_deletion(aws, &operation, &hard, step).await?;
+        if end.status != StackStatus::DeleteFailed {
+            operation.expect(aws, end, &[StackStatus::DeleteComplete]).await?;
+            break;
+        }
+        let stuck = stack::stuck(aws, &found.id).await?;
+        tries += 1;
+        if stuck.is_empty() || tries > TRIES + 1 {
+            operation.expect(aws, end, &[StackStatus::DeleteComplete]).await?;
+        }
+        let cleared = clear(aws, &stuck, step).await?;
+        if !cleared && tries >= TRIES {
+            hard = let_go(&stuck, permitted, &mut orphans, progress);
+        }
+    }
+    Ok(orphans)
+}
+
+/// The stack, once nothing is under way there; none if it is gone.
+async fn at_rest(aws: &Aws, operation: &Operation<'_>, step: &Step) -> Result<Option<Stack>> {
+    loop {
+        let Some(stack) = stack::find(aws, operation.id).await? else { return Ok(None) };
+        let status = stack.stack_status().map_or("", StackStatus::as_str);
+        // A creation can be deleted while it runs, and what was never executed has nothing that could end.
+        let busy = status.ends_with("_IN_PROGRESS") && !["REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS"].contains(&status);
+        if !busy {
+            return Ok(Some(stack));
+        }
+        step.detail(&format!("it is `{status}`: waiting for the end of that"));
+        watch::follow(aws, operation.id, Since::Beginning, operation.descriptions, step).await?;
+    }
+}
+
+/// The refusal to delete what is protected.
+pub fn refusal(name: &str) -> Error {
+    let hint = "add `--disable-protection` if it is meant to go";
+    Error::new(format!("stack `{name}` is protected from termination")).hint(hint).exit(REFUSED)
+}
+
+async fn unprotect(aws: &Aws, stack: &Stack, found: &Found, permitted: Permitted) -> Result<()> {
+    if stack.enable_termination_protection() != Some(true) {
+        return Ok(());
+    }
+    if !permitted.unprotect {
+        return Err(refusal(&found.name));
+    }
+    let request = aws.cloudformation().update_termination_protection().stack_name(&found.id);
+    let reply = request.enable_termination_protection(false).send().await.map_err(explain);
+    reply.map(drop).context(format!("can't switch the termination protection of stack `{}` off", found.name))
+}
+
+/// Clears away what is in the way of a deletion, as far as we know how; whether that was all of it. Everything else gets
+/// the time that the next attempt takes.
+async fn clear(aws: &Aws, stuck: &[Stuck], step: &Step) -> Result<bool> {
+    let (full, others): (Vec<_>, Vec<_>) = stuck.iter().partition(|one| one.kind == "AWS::S3::Bucket");
+    for bucket in full {
+        buckets::empty(aws, &bucket.physical, step).await?;
+    }
+    for one in &others {
+        step.detail(&format!("AWS could not delete `{}` (`{}`): once more", one.physical, one.kind));
+    }
+    Ok(others.is_empty())
+}
+
+/// The last choice: what can't be deleted stays, and is told.
+fn let_go(stuck: &[Stuck], permitted: Permitted, orphans: &mut Vec<Orphan>, progress: &Progress) -> Hard {
+    let mut known: BTreeSet<_> = orphans.iter().map(|orphan| orphan.physical.clone()).collect();
+    for Stuck { logical, physical, kind } in stuck {
+        progress.warn(format!("AWS can't delete `{physical}` (`{kind}`, `{logical}`): it is left behind"));
+        if known.insert(physical.clone()) {
+            orphans.push(Orphan { physical: physical.clone(), kind: kind.clone() });
+        }
+    }
+    if permitted.force { Hard::Force } else { Hard::Leave(stuck.iter().map(|one| one.logical.clone()).collect()) }
+}
