@@ -8,6 +8,9 @@ mod config;
 mod deploy;
 mod error;
 mod follow;
+mod git;
+mod project;
+mod suggest;
 mod table;
 mod templates;
 mod ui;
@@ -59,7 +62,11 @@ fn parse() -> Result<Cli> {
     if let Command::Exec(args) = &cli.command
         && let Some(argv) = args.options_first(&argv)?
     {
-        return Ok(parse_from(argv));
+        let reordered = parse_from(argv);
+        if let Command::Exec(again) = &reordered.command {
+            again.begins_as(args)?;
+        }
+        return Ok(reordered);
     }
     Ok(cli)
 }

@@ -1,22 +1,22 @@
 //! `runvoy exec`: the main job.
 
-use std::{collections::BTreeMap, ffi::OsString, time::Duration};
+use std::{ffi::OsString, time::Duration};
 
 use runvoy_api::{
     error::{ErrorCode, LockHeld},
-    execution::{Execution, ExecutionRequest, ExecutionStarted},
+    execution::{Execution, ExecutionStarted},
     id::ExecutionId,
     logs::LogPage,
     status::Status,
-    timeout::Timeout,
 };
 use serde_json::Value;
 
-use super::execution_path;
+use super::{execution_path, flags::Flags};
 use crate::{
     client::{Client, NoAnswer, Refused},
     error::{Error, Result},
     follow::Follower,
+    project::settings::Settings,
     ui,
 };
 
@@ -30,6 +30,10 @@ Examples:
   runvoy exec 'echo hello; exit 3'
   runvoy exec --lock infra-prod terraform apply -auto-approve
   runvoy exec --image alpine:3 --env STAGE=dev --timeout 10m -- make test
+  runvoy exec @plan -- -target=module.db
+
+`@plan` is a task of the project's `.runvoy.yaml`, which also gives defaults to every
+command run below it: `runvoy config explain` tells which.
 
 The log goes to stdout, everything else to stderr. The exit code is the command's
 own; 124 when its time ran out, 143 when it was stopped, 125 when something else
@@ -39,27 +43,8 @@ than the command failed.";
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// Run alone under this name: nobody else's command runs with the same lock meanwhile
-    #[arg(long, value_name = "NAME")]
-    lock: Option<String>,
-    /// Run in this container image
-    #[arg(long)]
-    image: Option<String>,
-    /// Set an environment variable for the command (not for secrets: values are kept on record)
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    env: Vec<(String, String)>,
-    /// Stop the command after this long: `600`, `10m`, `1h30m`
-    #[arg(long, value_name = "TIME")]
-    timeout: Option<Timeout>,
-    /// Units of 1/1024 vCPU: 256, 512, 1024, 2048 …
-    #[arg(long, value_name = "UNITS")]
-    cpu: Option<u32>,
-    /// Memory in MiB
-    #[arg(long, value_name = "MIB")]
-    memory: Option<u32>,
-    /// Run on spare capacity: cheaper, and may be interrupted
-    #[arg(long)]
-    spot: bool,
+    #[command(flatten)]
+    flags: Flags,
     /// Start it, print its id on stdout and leave
     #[arg(short, long)]
     detach: bool,
@@ -72,9 +57,10 @@ pub struct Args {
 }
 
 impl Args {
-    /// Words after the command are the command's, with one exception: after a command in quotes, as in
-    /// `runvoy exec "terraform apply" --lock prod`, options are ours. Then the result is the same line with the options
-    /// first. Where it can't be told whose `--lock` it is, nothing runs: a command must never run unlocked by mistake.
+    /// Words after the command are the command's, with one exception: after a task or a command in quotes, as in
+    /// `runvoy exec "terraform apply" --lock prod`, options are ours, up to a `--`. Then the result is the same line with
+    /// the options first. Where it can't be told whose `--lock` it is, nothing runs: a command must never run unlocked by
+    /// mistake.
     pub fn options_first(&self, argv: &[OsString]) -> Result<Option<Vec<OsString>>> {
         let Some(start) = argv.len().checked_sub(self.command.len()) else { return Ok(None) };
         let (before, words) = argv.split_at(start);
@@ -82,30 +68,32 @@ impl Args {
         if before.last().is_some_and(|word| word == "--") {
             return Ok(None);
         }
-        if self.command[0].contains(char::is_whitespace) && next.starts_with('-') {
-            let reordered = before.iter().chain(rest).cloned();
-            return Ok(Some(reordered.chain(["--".into(), first.clone()]).collect()));
+        let whole = self.command[0].starts_with('@') || self.command[0].contains(char::is_whitespace);
+        if whole && next.starts_with('-') {
+            let end = rest.iter().position(|word| word == "--").unwrap_or(rest.len());
+            let (ours, theirs) = (&rest[..end], rest.get(end + 1..).unwrap_or_default());
+            let reordered = before.iter().chain(ours).cloned();
+            return Ok(Some(reordered.chain(["--".into(), first.clone()]).chain(theirs.iter().cloned()).collect()));
         }
-        let ours = |word: &&String| ["--lock", "--profile"].contains(&word.split('=').next().unwrap_or_default());
-        let Some(word) = self.command.iter().find(ours) else { return Ok(None) };
-        let word = ui::printable(word);
-        Err(Error::new(format!("`{word}` stands after the command: is it runvoy's or the command's?"))
-            .hint("put runvoy's options before the command, and `--` before a command with such options of its own")
-            .exit(USAGE))
+        let Some(word) = self.command.iter().find(|word| is_ours(word)) else { return Ok(None) };
+        Err(whose_is(word))
     }
 
-    fn request(&self) -> ExecutionRequest {
-        ExecutionRequest {
-            command: self.command.join(" "),
-            image: self.image.clone(),
-            env: self.env.iter().cloned().collect::<BTreeMap<_, _>>(),
-            lock: self.lock.clone(),
-            timeout: self.timeout,
-            cpu: self.cpu,
-            memory: self.memory,
-            spot: self.spot.then_some(true),
-        }
+    /// Whether the command that was read from [`Self::options_first`]'s line begins as `other` does: a word among the
+    /// options that is none would have become its first one.
+    pub fn begins_as(&self, other: &Self) -> Result<()> {
+        if self.command.first() == other.command.first() { Ok(()) } else { Err(whose_is(&self.command[0])) }
     }
+}
+
+fn is_ours(word: &str) -> bool {
+    ["--lock", "--profile"].contains(&word.split('=').next().unwrap_or_default())
+}
+
+fn whose_is(word: &str) -> Error {
+    Error::new(format!("`{}` stands after the command: is it runvoy's or the command's?", ui::printable(word)))
+        .hint("put runvoy's options before the command, and `--` before a command with such options of its own")
+        .exit(USAGE)
 }
 
 /// Starts the command and follows it. The result is its exit code.
@@ -115,7 +103,8 @@ pub async fn run(args: Args, profile: Option<&str>) -> Result<u8> {
 
 async fn start_and_follow(args: Args, profile: Option<&str>) -> Result<u8> {
     let client = Client::connect(profile)?;
-    let Some(reply) = start(&client, &args.request()).await? else { return Ok(INTERRUPTED) };
+    let settings = Settings::find(&args.command, args.flags.values())?;
+    let Some(reply) = start(&client, &settings).await? else { return Ok(INTERRUPTED) };
     let started: ExecutionStarted = serde_json::from_value(reply.clone())?;
     let id = &started.execution_id;
     ui::note(format_args!("execution {id}"));
@@ -141,10 +130,11 @@ async fn start_and_follow(args: Args, profile: Option<&str>) -> Result<u8> {
 }
 
 /// Sends the request once. `None`: interrupted before the reply came.
-async fn start(client: &Client, request: &ExecutionRequest) -> Result<Option<Value>> {
+async fn start(client: &Client, settings: &Settings) -> Result<Option<Value>> {
+    let request = &settings.request()?;
     let bar = ui::spinner("asking for a container");
     let reply = tokio::select! {
-        reply = client.post("/executions", request) => Some(reply.map_err(explain)),
+        reply = client.post("/executions", request) => Some(reply.map_err(|error| explain(error, settings))),
         _ = tokio::signal::ctrl_c() => None,
     };
     bar.finish_and_clear();
@@ -154,7 +144,7 @@ async fn start(client: &Client, request: &ExecutionRequest) -> Result<Option<Val
     reply.transpose()
 }
 
-fn explain(error: Error) -> Error {
+fn explain(error: Error, settings: &Settings) -> Error {
     if let Some(no_answer) = error.find::<NoAnswer>() {
         let unsent = no_answer.unsent;
         let hint = "the command may have been started all the same: look with `runvoy list` before running it again";
@@ -164,6 +154,16 @@ fn explain(error: Error) -> Error {
     let details = details.map(|refused| Value::Object(refused.body.details.clone()));
     match details.and_then(|details| serde_json::from_value(details).ok()) {
         Some(held) => lock_held(&held),
+        None => whose(error, settings),
+    }
+}
+
+/// Says where a setting that was refused comes from: whoever typed the command may not know of it.
+fn whose(error: Error, settings: &Settings) -> Error {
+    let refused = error.find::<Refused>().filter(|refused| refused.body.hint.is_none());
+    let field = refused.and_then(|refused| refused.body.details.get("field")?.as_str().map(str::to_owned));
+    match field.as_deref().and_then(|field| Some((field, settings.origin_of(field)?))) {
+        Some((field, origin)) => error.hint(format!("`{field}` comes from {origin}")),
         None => error,
     }
 }
@@ -207,11 +207,6 @@ fn exit_code(end: &LogPage) -> u8 {
         (None, Status::Stopped) => 143,
         (None, _) => OUR_FAILURE,
     }
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
-    Ok((name.to_owned(), value.to_owned()))
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 pub mod admin;
 pub mod build;
 pub mod completions;
+pub mod config;
 pub mod configure;
 pub mod destroy;
 pub mod exec;
+mod flags;
 pub mod health;
 pub mod init;
 pub mod list;
@@ -47,6 +49,9 @@ pub enum Command {
     Locks(locks::Command),
     /// Save a deployment's endpoint and your key
     Configure(configure::Args),
+    /// Show which settings are in force, and why
+    #[command(subcommand)]
+    Config(config::Command),
     /// Show whose key this is
     Whoami(whoami::Args),
     /// Check that the deployment answers
@@ -70,7 +75,20 @@ pub enum Command {
 pub const GROUPS: [(&str, &[&str]); 3] = [
     (
         "Teammate",
-        &["exec", "status", "logs", "list", "stop", "locks", "configure", "whoami", "health", "version", "completions"],
+        &[
+            "exec",
+            "status",
+            "logs",
+            "list",
+            "stop",
+            "locks",
+            "configure",
+            "config",
+            "whoami",
+            "health",
+            "version",
+            "completions",
+        ],
     ),
     ("Admin", &["admin"]),
     ("Deployment", &["init", "destroy", "build"]),
@@ -87,6 +105,7 @@ impl Command {
             Self::Stop(args) => stop::run(args, profile).await,
             Self::Locks(command) => locks::run(command, profile).await,
             Self::Configure(args) => configure::run(args, profile).await,
+            Self::Config(command) => config::run(command, profile),
             Self::Whoami(args) => whoami::run(args, profile).await,
             Self::Health(args) => health::run(args, profile).await,
             Self::Version(args) => version::run(args),

@@ -17,7 +17,7 @@ fn the_help_is_grouped() {
 #[test]
 fn each_command_shows_examples() {
     let commands = "exec,status,logs,list,stop,locks list,configure,whoami,health,version,completions,init,destroy,build,\
-        admin add-user,admin list-users,admin revoke-user";
+        config explain,config tasks,config schema,admin add-user,admin list-users,admin revoke-user";
     for command in commands.split(',') {
         let args: Vec<_> = command.split(' ').chain(["--help"]).collect();
         let ran = Machine::new().run(&args).code(0);
