@@ -147,6 +147,16 @@ impl Config {
         Err(Error::new(format!("`{path}` has no profile `{shown}`")).hint(hint))
     }
 
+    /// All profiles, by name.
+    pub fn profiles(&self) -> &BTreeMap<String, Profile> {
+        &self.profiles
+    }
+
+    /// Makes a profile the one that is meant where none is named.
+    pub fn set_current(&mut self, name: &str) {
+        self.current = Some(name.to_owned());
+    }
+
     /// Adds or replaces a profile. The first one becomes the current one.
     pub fn set_profile(&mut self, name: &str, profile: Profile) {
         self.profiles.insert(name.to_owned(), profile);

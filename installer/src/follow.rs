@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use runvoy_api::{
     id::ExecutionId,
     logs::{LogEvent, LogPage},
+    status::Status,
 };
 use tokio::time::sleep;
 
@@ -30,22 +31,33 @@ pub struct Follower<'a> {
     id: &'a ExecutionId,
     /// What the last page said that was printed: nothing before it comes again, nothing after it is lost.
     cursor: Option<String>,
+    /// What it may have to wait for.
+    lock: Option<String>,
     bar: ProgressBar,
 }
 
 impl<'a> Follower<'a> {
     /// At the beginning of the log.
     pub fn new(client: &'a Client, id: &'a ExecutionId) -> Self {
-        Self { client, id, cursor: None, bar: ProgressBar::hidden() }
+        Self { client, id, cursor: None, lock: None, bar: ProgressBar::hidden() }
+    }
+
+    /// Shows on a terminal how the execution stands. The line is also the caller's, to make room for something else.
+    pub fn show_status(&mut self, lock: Option<String>) -> ProgressBar {
+        self.lock = lock;
+        self.bar = ui::spinner(self.standing(Status::Starting));
+        if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {elapsed:.dim} {wide_msg}") {
+            self.bar.set_style(style);
+        }
+        self.bar.clone()
     }
 
     /// Prints each line as it comes. Returns the last page, which says how the execution ended.
-    pub async fn follow(mut self) -> Result<LogPage> {
-        self.bar = ui::spinner("starting");
+    pub async fn follow(&mut self, print: &dyn Fn(&[LogEvent]) -> Result<()>) -> Result<LogPage> {
         let mut pause = LIVELY;
         loop {
             let page = self.next_page().await?;
-            self.bar.set_message(page.status.to_string());
+            self.bar.set_message(self.standing(page.status));
             self.bar.suspend(|| print(&page.logs))?;
             if page.completed {
                 self.bar.finish_and_clear();
@@ -61,7 +73,7 @@ impl<'a> Follower<'a> {
     }
 
     /// Hands over all lines that there are by now. Returns the last page.
-    pub async fn read(mut self, mut take: impl FnMut(Vec<LogEvent>) -> Result<()>) -> Result<LogPage> {
+    pub async fn read(&mut self, mut take: impl FnMut(Vec<LogEvent>) -> Result<()>) -> Result<LogPage> {
         loop {
             let before = self.cursor.clone();
             let mut page = self.page().await?;
@@ -71,6 +83,18 @@ impl<'a> Follower<'a> {
             if at_the_end {
                 return Ok(page);
             }
+        }
+    }
+
+    /// Why it is not over yet.
+    fn standing(&self, status: Status) -> String {
+        let lock = self.lock.as_deref().map(|lock| format!(" `{}`", ui::printable(lock))).unwrap_or_default();
+        match status {
+            Status::Queued => format!("queued: waits for its lock{lock}"),
+            Status::Starting => "starting: AWS provides a container and pulls the image".into(),
+            Status::Stopping => "stopping: the command was told to end".into(),
+            status if status.is_terminal() => format!("{status}: its last lines are on their way"),
+            status => status.to_string(),
         }
     }
 

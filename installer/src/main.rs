@@ -87,7 +87,8 @@ fn command() -> clap::Command {
             help += &format!("  {name:<12} {about}\n");
         }
     }
-    command.help_template(help + "Options:\n{options}")
+    let more = commands::MORE.join(", ");
+    command.help_template(help + "More: " + &more + "\nOptions:\n{options}")
 }
 
 #[cfg(test)]
@@ -97,7 +98,8 @@ mod tests {
     #[test]
     fn the_help_names_each_command_once_and_fits_one_screen() {
         command().debug_assert();
-        let mut grouped: Vec<_> = commands::GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let mut grouped: Vec<_> =
+            commands::GROUPS.iter().flat_map(|(_, names)| *names).chain(commands::MORE).copied().collect();
         let command = command();
         let mut known: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
         grouped.sort_unstable();

@@ -1,29 +1,25 @@
 //! `runvoy exec`: the main job.
 
-use std::{ffi::OsString, time::Duration};
+use std::ffi::OsString;
 
 use runvoy_api::{
     error::{ErrorCode, LockHeld},
-    execution::{Execution, ExecutionStarted},
-    id::ExecutionId,
-    logs::LogPage,
-    status::Status,
+    execution::{ExecutionRequest, ExecutionStarted},
 };
 use serde_json::Value;
 
-use super::{execution_path, flags::Flags};
+use super::{
+    attend::{self, INTERRUPTED, OUR_FAILURE, Output},
+    flags::Flags,
+};
 use crate::{
     client::{Client, NoAnswer, Refused},
     error::{Error, Result},
-    follow::Follower,
     project::settings::Settings,
     ui,
 };
 
-/// The exit code for what went wrong on our side, where every other one may be the command's own.
-const OUR_FAILURE: u8 = 125;
 const USAGE: u8 = 2;
-const INTERRUPTED: u8 = 130;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,12 +41,8 @@ than the command failed.";
 pub struct Args {
     #[command(flatten)]
     flags: Flags,
-    /// Start it, print its id on stdout and leave
-    #[arg(short, long)]
-    detach: bool,
-    /// With --detach: print the API's reply as JSON
-    #[arg(long, requires = "detach")]
-    json: bool,
+    #[command(flatten)]
+    how: How,
     /// The command; its words are joined with spaces and run by the container's shell
     #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
     command: Vec<String>,
@@ -96,45 +88,51 @@ fn whose_is(word: &str) -> Error {
         .exit(USAGE)
 }
 
-/// Starts the command and follows it. The result is its exit code.
-pub async fn run(args: Args, profile: Option<&str>) -> Result<u8> {
-    start_and_follow(args, profile).await.map_err(|error| error.exit_unless_set(OUR_FAILURE))
+/// What is done with an execution that has been started.
+#[derive(clap::Args)]
+pub struct How {
+    /// Start it, print its id on stdout and leave
+    #[arg(short, long)]
+    detach: bool,
+    /// Print JSON lines: how it started, its log and its end; with --detach the API's reply
+    #[arg(long)]
+    json: bool,
 }
 
-async fn start_and_follow(args: Args, profile: Option<&str>) -> Result<u8> {
-    let client = Client::connect(profile)?;
-    let settings = Settings::find(&args.command, args.flags.values())?;
-    let Some(reply) = start(&client, &settings).await? else { return Ok(INTERRUPTED) };
+/// Starts the command and follows it. The result is its exit code.
+pub async fn run(args: Args, profile: Option<&str>) -> Result<u8> {
+    let run = async {
+        let client = Client::connect(profile)?;
+        launch(&client, &Settings::find(&args.command, args.flags.values())?, &args.how).await
+    };
+    run.await.map_err(|error| error.exit_unless_set(OUR_FAILURE))
+}
+
+/// Starts what is to run and follows it. The result is its exit code.
+pub async fn launch(client: &Client, settings: &Settings, how: &How) -> Result<u8> {
+    let request = settings.request()?;
+    let reply = start(client, &request).await.map_err(|error| whose(error, settings))?;
+    let Some(reply) = reply else { return Ok(INTERRUPTED) };
     let started: ExecutionStarted = serde_json::from_value(reply.clone())?;
     let id = &started.execution_id;
     ui::note(format_args!("execution {id}"));
     ui::note(format_args!("log       {}", ui::printable(&started.log_url)));
-    if args.detach {
-        let printed = if args.json { ui::json(&reply) } else { ui::line(id) };
-        return printed.map(|()| 0);
+    match how {
+        How { detach: true, json: true } => ui::json(&reply).map(|()| 0),
+        How { detach: true, json: false } => ui::line(id).map(|()| 0),
+        How { json: true, .. } => {
+            ui::event("started", &reply)?;
+            attend::attend(client, id, request.lock, Output::Json).await
+        }
+        How { json: false, .. } => attend::attend(client, id, request.lock, Output::Text).await,
     }
-    let end = tokio::select! {
-        end = Follower::new(&client, id).follow() => end,
-        _ = tokio::signal::ctrl_c() => {
-            say_it_goes_on(id, "interrupted");
-            return Ok(INTERRUPTED);
-        }
-    };
-    let end = end.inspect_err(|error| {
-        if error.find::<ui::OutputClosed>().is_some() {
-            say_it_goes_on(id, "nobody reads the output any more");
-        }
-    })?;
-    summarize(&client, id, &end).await;
-    Ok(exit_code(&end))
 }
 
 /// Sends the request once. `None`: interrupted before the reply came.
-async fn start(client: &Client, settings: &Settings) -> Result<Option<Value>> {
-    let request = &settings.request()?;
+async fn start(client: &Client, request: &ExecutionRequest) -> Result<Option<Value>> {
     let bar = ui::spinner("asking for a container");
     let reply = tokio::select! {
-        reply = client.post("/executions", request) => Some(reply.map_err(|error| explain(error, settings))),
+        reply = client.post("/executions", request) => Some(reply.map_err(explain)),
         _ = tokio::signal::ctrl_c() => None,
     };
     bar.finish_and_clear();
@@ -144,7 +142,7 @@ async fn start(client: &Client, settings: &Settings) -> Result<Option<Value>> {
     reply.transpose()
 }
 
-fn explain(error: Error, settings: &Settings) -> Error {
+fn explain(error: Error) -> Error {
     if let Some(no_answer) = error.find::<NoAnswer>() {
         let unsent = no_answer.unsent;
         let hint = "the command may have been started all the same: look with `runvoy list` before running it again";
@@ -154,7 +152,7 @@ fn explain(error: Error, settings: &Settings) -> Error {
     let details = details.map(|refused| Value::Object(refused.body.details.clone()));
     match details.and_then(|details| serde_json::from_value(details).ok()) {
         Some(held) => lock_held(&held),
-        None => whose(error, settings),
+        None => error,
     }
 }
 
@@ -175,69 +173,4 @@ fn lock_held(held: &LockHeld) -> Error {
         "lock `{lock_name}` is held by `{held_by}` since {since} ({ago})\n  execution: {execution_id}\n  log:       {log_url}"
     );
     Error::new(message).hint(format!("run it again when `runvoy status {execution_id}` says that it has ended"))
-}
-
-fn say_it_goes_on(id: &ExecutionId, why: &str) {
-    ui::note(format_args!("{why}; the execution goes on"));
-    ui::note(format_args!("  follow it:  runvoy logs -f {id}"));
-    ui::note(format_args!("  stop it:    runvoy stop {id}"));
-}
-
-/// One line on how it ended. What only the record knows is left out if the record can't be had quickly.
-async fn summarize(client: &Client, id: &ExecutionId, end: &LogPage) {
-    let path = execution_path(id);
-    let record = tokio::time::timeout(Duration::from_secs(3), client.get::<Execution>(&path)).await;
-    let record = record.ok().and_then(Result::ok);
-    let mut facts = Vec::new();
-    facts.extend(end.exit_code.map(|code| format!("exit code {code}")));
-    if let Some(record) = &record {
-        facts.extend(record.duration_seconds.map(ui::duration));
-        facts.extend(record.cost_usd.map(ui::dollars));
-    }
-    facts.extend(end.reason.as_deref().map(|reason| ui::printable(reason).into_owned()));
-    let status = ui::status_style(end.status).for_stderr().apply_to(end.status.to_string());
-    let colon = if facts.is_empty() { "" } else { ": " };
-    ui::note(format_args!("{status}{colon}{}", facts.join(", ")));
-}
-
-fn exit_code(end: &LogPage) -> u8 {
-    match (end.exit_code, end.status) {
-        (Some(code), _) => u8::try_from(code).unwrap_or(OUR_FAILURE),
-        (None, Status::TimedOut) => 124,
-        (None, Status::Stopped) => 143,
-        (None, _) => OUR_FAILURE,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn end(status: Status, exit_code: Option<i32>) -> u8 {
-        let id = "exec_20251026143210_a1b2c3".parse().unwrap();
-        let (logs, cursor) = (Vec::new(), String::new());
-        let page = LogPage {
-            execution_id: id,
-            status,
-            logs,
-            last_timestamp: None,
-            completed: true,
-            exit_code,
-            reason: None,
-            cursor,
-        };
-        super::exit_code(&page)
-    }
-
-    #[test]
-    fn the_exit_code_is_the_commands_where_it_has_one() {
-        assert_eq!(end(Status::Completed, Some(0)), 0);
-        assert_eq!(end(Status::Failed, Some(3)), 3);
-        assert_eq!(end(Status::Stopped, Some(137)), 137);
-        assert_eq!(end(Status::TimedOut, None), 124);
-        assert_eq!(end(Status::Stopped, None), 143);
-        assert_eq!(end(Status::Failed, None), 125);
-        assert_eq!(end(Status::Lost, None), 125);
-        assert_eq!(end(Status::Failed, Some(-1)), 125);
-    }
 }

@@ -15,7 +15,7 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The execution, or `last` for your newest one
+    /// The execution: its id, a unique part of it, or `last` for your newest one
     id: Which,
     /// Print the API's reply as JSON
     #[arg(long)]

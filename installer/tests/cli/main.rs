@@ -5,8 +5,10 @@ mod admin;
 mod configure;
 mod exec;
 mod history;
+mod profile;
 mod project;
 mod server;
+mod terminal;
 mod usage;
 mod weather;
 

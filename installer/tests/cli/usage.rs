@@ -16,7 +16,7 @@ fn the_help_is_grouped() {
 
 #[test]
 fn each_command_shows_examples() {
-    let commands = "exec,status,logs,list,stop,locks list,configure,whoami,health,version,completions,init,destroy,build,\
+    let commands = "exec,status,logs,list,stop,rerun,profile list,profile use,profile remove,locks list,configure,whoami,health,version,completions,init,destroy,build,\
         config explain,config tasks,config schema,admin add-user,admin list-users,admin revoke-user";
     for command in commands.split(',') {
         let args: Vec<_> = command.split(' ').chain(["--help"]).collect();
@@ -31,6 +31,8 @@ fn usage_errors_exit_2() {
     {
         Machine::new().run(args).code(2).stdout("");
     }
+    Machine::new().run(&["lsit"]).code(2).says("a similar subcommand exists: 'list'");
+    Machine::new().run(&["list", "--stauts", "x"]).code(2).says("a similar argument exists: '--status'");
     Machine::new().run(&["exec", "--env", "A", "x"]).code(2).says("must be NAME=VALUE");
 }
 
