@@ -229,7 +229,8 @@ impl Pending {
 
 const HOW_TO_CONFIGURE: &str = "run `runvoy configure`, or set `RUNVOY_ENDPOINT` and `RUNVOY_API_KEY`";
 
-fn default_path() -> Result<PathBuf> {
+/// `$RUNVOY_CONFIG`, else `~/.runvoy/config.yaml`.
+pub fn default_path() -> Result<PathBuf> {
     if let Some(path) = env::var_os("RUNVOY_CONFIG").filter(|path| !path.is_empty()) {
         return Ok(path.into());
     }
@@ -269,7 +270,8 @@ fn warn_if_readable_by_others(path: &Path) {
 #[cfg(not(unix))]
 fn warn_if_readable_by_others(_: &Path) {}
 
-fn write_private(path: &Path, text: &str) -> Result<()> {
+/// Writes a file whole or not at all, readable by its owner only.
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
     let directory = directory_of(path);
     create_private(directory)?;
     // Temporary files are made with mode 0600, and a rename keeps it.

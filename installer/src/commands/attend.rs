@@ -10,7 +10,7 @@ use runvoy_api::{
     status::Status,
 };
 use serde_json::{Value, json};
-use tokio::signal::ctrl_c;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::execution_path;
 use crate::{
@@ -44,8 +44,19 @@ enum Answer {
     GoOn,
 }
 
+/// Catches Ctrl-C from now on. One that is pressed while nobody waits for it is kept until somebody does.
+pub fn interrupts() -> Result<Signal> {
+    Ok(signal(SignalKind::interrupt())?)
+}
+
 /// Follows it to its end, or as long as the user wants. The result is its exit code.
-pub async fn attend(client: &Client, id: &ExecutionId, lock: Option<String>, output: Output) -> Result<u8> {
+pub async fn attend(
+    client: &Client,
+    id: &ExecutionId,
+    lock: Option<String>,
+    output: Output,
+    interrupts: &mut Signal,
+) -> Result<u8> {
     let mut follower = Follower::new(client, id);
     let bar = follower.show_status(lock);
     let print = |lines: &[LogEvent]| match output {
@@ -64,9 +75,9 @@ pub async fn attend(client: &Client, id: &ExecutionId, lock: Option<String>, out
                 })?;
                 return finish(client, &end, output).await;
             }
-            _ = ctrl_c() => {}
+            _ = interrupts.recv() => {}
         }
-        let answer = if ui::can_ask() { ask(&bar, id) } else { Answer::Detach };
+        let answer = if ui::can_ask() { ask(&bar, id)? } else { Answer::Detach };
         match answer {
             Answer::GoOn => {}
             Answer::Detach => {
@@ -78,7 +89,7 @@ pub async fn attend(client: &Client, id: &ExecutionId, lock: Option<String>, out
                 let path = execution_path(id);
                 let stopped = tokio::select! {
                     stopped = client.delete::<Value>(&path) => stopped,
-                    _ = ctrl_c() => leave_at_once(),
+                    _ = interrupts.recv() => leave_at_once(),
                 };
                 bar.suspend(|| match stopped {
                     Ok(_) => ui::note("stopping; its last lines are still to come"),
@@ -91,9 +102,10 @@ pub async fn attend(client: &Client, id: &ExecutionId, lock: Option<String>, out
 
 /// Asks while the log waits. On the terminal's own line editing, not key by key: wherever we are ended meanwhile, the
 /// terminal is left as it was.
-fn ask(bar: &ProgressBar, id: &ExecutionId) -> Answer {
-    let again = tokio::spawn(async {
-        if ctrl_c().await.is_ok() {
+fn ask(bar: &ProgressBar, id: &ExecutionId) -> Result<Answer> {
+    let mut second = interrupts()?;
+    let again = tokio::spawn(async move {
+        if second.recv().await.is_some() {
             leave_at_once();
         }
     });
@@ -108,7 +120,7 @@ fn ask(bar: &ProgressBar, id: &ExecutionId) -> Answer {
         if read.is_ok_and(|read| read > 0) { parse(&line) } else { Answer::Detach }
     });
     again.abort();
-    answer
+    Ok(answer)
 }
 
 fn parse(line: &str) -> Answer {

@@ -1,11 +1,12 @@
 //! `runvoy config`: what is in force, and who says so.
 
+use clap_complete::engine::ArgValueCandidates;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::flags::Flags;
 use crate::{
-    access,
+    access, complete,
     error::Result,
     project::{
         Project, Task,
@@ -72,7 +73,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     /// The task, as `exec` would be given it
-    #[arg(value_name = "@TASK")]
+    #[arg(value_name = "@TASK", add = ArgValueCandidates::new(complete::tasks))]
     task: Option<String>,
 }
 

@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 
+use clap_complete::engine::ArgValueCandidates;
 use runvoy_api::{
     error::{ErrorCode, LockHeld},
     execution::{ExecutionRequest, ExecutionStarted},
 };
 use serde_json::Value;
+use tokio::signal::unix::Signal;
 
 use super::{
     attend::{self, INTERRUPTED, OUR_FAILURE, Output},
@@ -14,7 +16,9 @@ use super::{
 };
 use crate::{
     client::{Client, NoAnswer, Refused},
+    complete,
     error::{Error, Result},
+    links,
     project::settings::Settings,
     ui,
 };
@@ -44,7 +48,7 @@ pub struct Args {
     #[command(flatten)]
     how: How,
     /// The command; its words are joined with spaces and run by the container's shell
-    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND")]
+    #[arg(required = true, trailing_var_arg = true, value_name = "COMMAND", add = ArgValueCandidates::new(complete::tasks))]
     command: Vec<String>,
 }
 
@@ -111,10 +115,12 @@ pub async fn run(args: Args, profile: Option<&str>) -> Result<u8> {
 /// Starts what is to run and follows it. The result is its exit code.
 pub async fn launch(client: &Client, settings: &Settings, how: &How) -> Result<u8> {
     let request = settings.request()?;
-    let reply = start(client, &request).await.map_err(|error| whose(error, settings))?;
+    let mut interrupts = attend::interrupts()?;
+    let reply = start(client, &request, &mut interrupts).await.map_err(|error| whose(error, settings))?;
     let Some(reply) = reply else { return Ok(INTERRUPTED) };
     let started: ExecutionStarted = serde_json::from_value(reply.clone())?;
     let id = &started.execution_id;
+    links::remember(id, &started.log_url);
     ui::note(format_args!("execution {id}"));
     ui::note(format_args!("log       {}", ui::printable(&started.log_url)));
     match how {
@@ -122,18 +128,18 @@ pub async fn launch(client: &Client, settings: &Settings, how: &How) -> Result<u
         How { detach: true, json: false } => ui::line(id).map(|()| 0),
         How { json: true, .. } => {
             ui::event("started", &reply)?;
-            attend::attend(client, id, request.lock, Output::Json).await
+            attend::attend(client, id, request.lock, Output::Json, &mut interrupts).await
         }
-        How { json: false, .. } => attend::attend(client, id, request.lock, Output::Text).await,
+        How { json: false, .. } => attend::attend(client, id, request.lock, Output::Text, &mut interrupts).await,
     }
 }
 
 /// Sends the request once. `None`: interrupted before the reply came.
-async fn start(client: &Client, request: &ExecutionRequest) -> Result<Option<Value>> {
+async fn start(client: &Client, request: &ExecutionRequest, interrupts: &mut Signal) -> Result<Option<Value>> {
     let bar = ui::spinner("asking for a container");
     let reply = tokio::select! {
         reply = client.post("/executions", request) => Some(reply.map_err(explain)),
-        _ = tokio::signal::ctrl_c() => None,
+        _ = interrupts.recv() => None,
     };
     bar.finish_and_clear();
     if reply.is_none() {

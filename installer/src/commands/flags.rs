@@ -1,15 +1,19 @@
 //! The settings of a command, as flags: of `exec`, `rerun` and `config explain`.
 
+use clap_complete::engine::ArgValueCandidates;
 use runvoy_api::timeout::Timeout;
 use serde_json::Value;
 
-use crate::project::keys::{ENV, Values};
+use crate::{
+    complete,
+    project::keys::{ENV, Values},
+};
 
 /// A command's settings.
 #[derive(clap::Args)]
 pub struct Flags {
     /// Run alone under this name: nobody else's command runs with the same lock meanwhile
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(complete::locks))]
     lock: Option<String>,
     /// Run in this container image
     #[arg(long)]

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use clap_complete::engine::ArgValueCandidates;
 use runvoy_api::{execution::Execution, status::Status};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -10,6 +11,7 @@ use tokio::time::sleep;
 use super::since::Since;
 use crate::{
     client::{Client, encode, is_transient},
+    complete,
     error::Result,
     table::{Cell, Screen, Table},
     ui,
@@ -42,7 +44,7 @@ pub struct Args {
     #[arg(long)]
     status: Option<Status>,
     /// Those under this lock
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(complete::locks))]
     lock: Option<String>,
     /// Those since then: `2h`, `7d`, `2026-01-31`, or a time as RFC 3339 writes it
     #[arg(long, value_name = "TIME")]

@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 
+use clap_complete::engine::ArgValueCandidates;
 use runvoy_api::logs::LogEvent;
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 use super::{Which, since::Since};
 use crate::{
     client::Client,
+    complete,
     error::Result,
     follow::{self, Follower},
     ui,
@@ -27,6 +29,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The execution: its id, a unique part of it, or `last` for your newest one
+    #[arg(add = ArgValueCandidates::new(complete::executions))]
     id: Which,
     /// Go on until the execution has ended
     #[arg(short, long)]

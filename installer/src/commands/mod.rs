@@ -14,6 +14,7 @@ pub mod init;
 pub mod list;
 pub mod locks;
 pub mod logs;
+pub mod open;
 pub mod profile;
 pub mod rerun;
 mod since;
@@ -44,6 +45,8 @@ pub enum Command {
     Stop(stop::Args),
     /// Run the command of an earlier execution again
     Rerun(rerun::Args),
+    /// Open an execution's log in the browser
+    Open(open::Args),
     /// See which locks are held
     #[command(subcommand)]
     Locks(locks::Command),
@@ -76,7 +79,7 @@ pub enum Command {
 
 /// How the help groups them.
 pub const GROUPS: [(&str, &[&str]); 3] = [
-    ("Teammate", &["exec", "status", "logs", "list", "stop", "rerun", "locks", "configure"]),
+    ("Teammate", &["exec", "status", "logs", "list", "stop", "rerun", "open", "locks", "configure"]),
     ("Admin", &["admin"]),
     ("Deployment", &["init", "destroy"]),
 ];
@@ -92,6 +95,7 @@ impl Command {
             Self::Logs(args) => logs::run(args, profile).await,
             Self::List(args) => list::run(args, profile).await,
             Self::Stop(args) => stop::run(args, profile).await,
+            Self::Open(args) => open::run(args, profile).await,
             Self::Rerun(args) => return rerun::run(args, profile).await,
             Self::Locks(command) => locks::run(command, profile).await,
             Self::Configure(args) => configure::run(args, profile).await,

@@ -1,10 +1,12 @@
 //! `runvoy profile`: several deployments, and which of them is meant.
 
+use clap_complete::engine::ArgValueCandidates;
 use console::Style;
 use dialoguer::Confirm;
 use serde_json::json;
 
 use crate::{
+    complete,
     config::Config,
     error::{Error, Result},
     suggest,
@@ -43,12 +45,14 @@ pub enum Command {
     #[command(after_help = USE_EXAMPLES)]
     Use {
         /// The profile
+        #[arg(add = ArgValueCandidates::new(complete::profiles))]
         name: String,
     },
     /// Forget one, with its key
     #[command(after_help = REMOVE_EXAMPLES)]
     Remove {
         /// The profile
+        #[arg(add = ArgValueCandidates::new(complete::profiles))]
         name: String,
         /// Don't ask
         #[arg(long)]

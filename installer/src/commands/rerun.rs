@@ -1,10 +1,12 @@
 //! `runvoy rerun`.
 
+use clap_complete::engine::ArgValueCandidates;
 use runvoy_api::execution::Execution;
 
 use super::{Which, attend::OUR_FAILURE, exec, execution_path, flags::Flags};
 use crate::{
     client::Client,
+    complete,
     error::Result,
     project::{keys::Values, settings::Settings},
     ui,
@@ -24,6 +26,7 @@ them again with --env. Exit codes are those of `runvoy exec`.";
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The execution: its id, a unique part of it, or `last` for your newest one
+    #[arg(add = ArgValueCandidates::new(complete::executions))]
     id: Which,
     #[command(flatten)]
     flags: Flags,

@@ -298,7 +298,7 @@ fn a_closed_stdout_is_no_reason_to_panic() {
     let mut child = Machine::using(&server).spawn(&["exec", "x"]);
     drop(child.stdout.take());
     Ran::from(child.wait_with_output().unwrap()).code(141).says(&format!("runvoy logs -f {ID}"));
-    let mut child = Machine::new().spawn(&["completions", "bash"]);
+    let mut child = Machine::new().spawn(&["config", "schema"]);
     drop(child.stdout.take());
     let ran = Ran::from(child.wait_with_output().unwrap()).code(141);
     assert_eq!(ran.stderr, "");

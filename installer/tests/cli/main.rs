@@ -2,9 +2,12 @@
 
 mod access;
 mod admin;
+mod complete;
 mod configure;
 mod exec;
 mod history;
+mod json;
+mod open;
 mod profile;
 mod project;
 mod server;
