@@ -143,6 +143,9 @@ pub fn explain(flag: Option<&str>) -> Result<[(&'static str, Option<String>, Str
     let endpoint = find("endpoint", "RUNVOY_ENDPOINT", present(&profile.api_endpoint).map(str::to_owned));
     let key = find("api_key", "RUNVOY_API_KEY", present(&profile.api_key).map(str::to_owned));
     let key = (key.0, key.1.map(|_| "(set)".to_owned()), key.2);
+    if flag.is_none() && variable("RUNVOY_ENDPOINT").is_some() && variable("RUNVOY_API_KEY").is_some() {
+        return Ok([("profile", None, "not needed: the environment has both".into()), endpoint, key]);
+    }
     Ok([("profile", Some(name), wanted.map_or(file, |wanted| wanted.by.to_string())), endpoint, key])
 }
 

@@ -6,7 +6,7 @@ use runvoy_api::id::ExecutionId;
 
 use crate::config;
 
-const FILE: &str = "links";
+const EXTENSION: &str = "links";
 /// How many are kept, at least.
 const KEPT: usize = 100;
 /// The file's size, in bytes, from which on older ones are forgotten.
@@ -43,5 +43,5 @@ pub fn find(id: &ExecutionId) -> Option<String> {
 }
 
 fn path() -> Option<PathBuf> {
-    Some(config::default_path().ok()?.with_file_name(FILE))
+    Some(config::default_path().ok()?.with_extension(EXTENSION))
 }

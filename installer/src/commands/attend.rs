@@ -116,10 +116,11 @@ fn ask(bar: &ProgressBar, id: &ExecutionId) -> Result<Answer> {
         ui::note("  Enter goes on following; Ctrl-C again leaves at once");
         let mut line = String::new();
         let read = io::stdin().read_line(&mut line);
+        // From here on Ctrl-C is the first one again.
+        again.abort();
         // Without a line the terminal is gone.
         if read.is_ok_and(|read| read > 0) { parse(&line) } else { Answer::Detach }
     });
-    again.abort();
     Ok(answer)
 }
 

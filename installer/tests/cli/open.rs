@@ -44,7 +44,7 @@ fn the_browser_is_opened_at_the_link() {
     let link = format!("https://example.com/logs/{id}#token=t\n");
     assert_eq!(fs::read_to_string(machine.home.path().join("opened")).unwrap(), link);
     machine.run(&["open", &id, "--print"]).code(0).stdout(&link);
-    let kept = machine.home.path().join(".runvoy/links");
+    let kept = machine.home.path().join(".runvoy/config.links");
     assert_eq!(fs::metadata(kept).unwrap().permissions().mode() & 0o777, 0o600);
 }
 

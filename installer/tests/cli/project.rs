@@ -92,6 +92,9 @@ fn where_to_call_is_explained_and_the_key_is_not_shown() {
     assert_eq!((&lines[0].1, lines[0].2.as_str()), (&json!("a"), "`RUNVOY_PROFILE`"));
     let lines = of(Machine::new().env("RUNVOY_PROFILE", "b"), &["--profile", "a"]);
     assert_eq!((&lines[0].1, lines[0].2.as_str()), (&json!("a"), "the command line"));
+    let both = Machine::new().env("RUNVOY_ENDPOINT", "https://c").env("RUNVOY_API_KEY", &key('a'));
+    let lines = of(both.file(".runvoy.yaml", "profile: gone\n"), &[]);
+    assert_eq!((&lines[0].1, &lines[1].1, &lines[2].1), (&Value::Null, &json!("https://c"), &json!("(set)")));
     let lines = of(Machine::new().env("RUNVOY_ENDPOINT", "https://c"), &[]);
     assert_eq!((&lines[1].1, lines[1].2.as_str()), (&json!("https://c"), "`RUNVOY_ENDPOINT`"));
 }
