@@ -11,9 +11,9 @@ use reqwest::{
     redirect,
 };
 use runvoy_api::{
-    API_KEY_HEADER, PREFIX,
+    API_KEY_HEADER, Health, IDEMPOTENCY_HEADER, IDEMPOTENT_SINCE, PREFIX,
     error::{ErrorBody, ErrorCode, ErrorReply},
-    key::ApiKey,
+    key::{ApiKey, hex},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -27,6 +27,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REPLY_TIMEOUT: Duration = Duration::from_secs(35);
 /// How long a read is tried again for; with the last attempt's connect timeout it stays under 10 seconds.
 const RETRY_FOR: Duration = Duration::from_secs(4);
+/// How often a start is sent at most.
+const ATTEMPTS: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// One deployment's API.
@@ -127,6 +129,43 @@ impl Client {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Creates, with a key by which the API tells a second attempt from a second wish: so a reply that was lost is asked
+    /// for again, and the thing is done once. An API that does not know such keys gets one attempt.
+    pub async fn post_once<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(|error| Error::new(format!("the system gave no randomness: {error}")))?;
+        let attempt = || self.request(Method::POST, path).json(body).header(IDEMPOTENCY_HEADER, hex(&random));
+        let mut pause = FIRST_PAUSE;
+        let mut result = self.send(attempt()).await;
+        for _ in 1..ATTEMPTS {
+            if !result.as_ref().is_err_and(may_not_have_happened) {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+            if !self.knows_attempts().await {
+                break;
+            }
+            result = self.send(attempt()).await;
+        }
+        result
+    }
+
+    async fn knows_attempts(&self) -> bool {
+        let health = self.send::<Health>(self.request(Method::GET, "/health")).await;
+        health.is_ok_and(|health| health.contract >= IDEMPOTENT_SINCE)
+    }
+
+    /// Ends something, with a body that says why.
+    pub async fn delete_with<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T> {
+        self.send(self.request(Method::DELETE, path).json(body)).await
+    }
+
+    /// Changes something, in a way that is no harm twice.
+    pub async fn patch<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T> {
+        self.send(self.request(Method::PATCH, path).json(body)).await
+    }
+
     /// Ends something. Sent once.
     pub async fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
         self.send(self.request(Method::DELETE, path)).await
@@ -197,6 +236,15 @@ impl Client {
 pub fn is_transient(error: &Error) -> bool {
     let busy = |status: StatusCode| matches!(status.as_u16(), 429 | 502 | 503 | 504);
     error.find::<NoAnswer>().is_some() || error.find::<Refused>().is_some_and(|refused| busy(refused.status))
+}
+
+/// Whether nothing is known of what became of a start, or nothing came of it and it may still.
+fn may_not_have_happened(error: &Error) -> bool {
+    let busy = |body: &ErrorBody| matches!(body.code, ErrorCode::Unavailable | ErrorCode::TooManyRequests);
+    // With an execution's id in it, the failure is on record and would only be told again; with a rule's name, it stays.
+    let settled = |body: &ErrorBody| ["execution_id", "rule"].iter().any(|name| body.details.contains_key(*name));
+    let refused = error.find::<Refused>().is_some_and(|refused| busy(&refused.body) && !settled(&refused.body));
+    refused || error.find::<NoAnswer>().is_some()
 }
 
 /// Text as one segment of a path, or one value of a query.

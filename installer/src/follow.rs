@@ -24,6 +24,8 @@ const QUIET: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(600);
 /// A page with this many lines is likely not the last one that waits.
 const FULL_PAGE: usize = 100;
+/// What is shown before the first page tells more.
+const STARTING: &str = "starting: AWS provides a container and pulls the image";
 
 /// Where in a log we are.
 pub struct Follower<'a> {
@@ -45,7 +47,7 @@ impl<'a> Follower<'a> {
     /// Shows on a terminal how the execution stands. The line is also the caller's, to make room for something else.
     pub fn show_status(&mut self, lock: Option<String>) -> ProgressBar {
         self.lock = lock;
-        self.bar = ui::spinner(self.standing(Status::Starting));
+        self.bar = ui::spinner(STARTING);
         if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {elapsed:.dim} {wide_msg}") {
             self.bar.set_style(style);
         }
@@ -57,7 +59,7 @@ impl<'a> Follower<'a> {
         let mut pause = LIVELY;
         loop {
             let page = self.next_page().await?;
-            self.bar.set_message(self.standing(page.status));
+            self.bar.set_message(self.standing(&page));
             self.bar.suspend(|| print(&page.logs))?;
             if page.completed {
                 self.bar.finish_and_clear();
@@ -87,11 +89,14 @@ impl<'a> Follower<'a> {
     }
 
     /// Why it is not over yet.
-    fn standing(&self, status: Status) -> String {
+    fn standing(&self, page: &LogPage) -> String {
         let lock = self.lock.as_deref().map(|lock| format!(" `{}`", ui::printable(lock))).unwrap_or_default();
-        match status {
-            Status::Queued => format!("queued: waits for its lock{lock}"),
-            Status::Starting => "starting: AWS provides a container and pulls the image".into(),
+        match page.status {
+            Status::Queued => {
+                let place = page.queue_position.map(|place| format!(", place {place}")).unwrap_or_default();
+                format!("queued: waits for its lock{lock}{place}")
+            }
+            Status::Starting => STARTING.into(),
             Status::Stopping => "stopping: the command was told to end".into(),
             status if status.is_terminal() => format!("{status}: its last lines are on their way"),
             status => status.to_string(),

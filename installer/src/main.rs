@@ -84,7 +84,7 @@ fn parse_from(argv: Vec<OsString>) -> Cli {
 /// The command line's definition, with the commands grouped in its help.
 fn command() -> clap::Command {
     let command = Cli::command();
-    let mut help = "{about}\n{usage-heading} {usage}\n\n".to_owned();
+    let mut help = "{about}\n{usage-heading} {usage}\n".to_owned();
     for (title, names) in commands::GROUPS {
         help += &format!("{title}:\n");
         for name in names {

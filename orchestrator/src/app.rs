@@ -7,7 +7,7 @@ use aws_sdk_ecs as ecs;
 use runvoy_api::{id::ExecutionId, infra};
 use time::OffsetDateTime;
 
-use crate::{aws, token::Signer};
+use crate::{aws, limits::Buckets, token::Signer};
 
 /// Made once a process; making it performs no I/O, so start-up does not grow with the data.
 pub struct App {
@@ -16,6 +16,7 @@ pub struct App {
     pub ecs: ecs::Client,
     pub logs: logs::Client,
     pub signer: Signer,
+    pub buckets: Buckets,
 }
 
 /// What the template tells this process through its environment.
@@ -49,6 +50,7 @@ impl App {
             ecs: ecs::Client::new(&config),
             logs: logs::Client::new(&config),
             signer: Signer::new(secrets, required(infra::env::JWT_SECRET_ID)?),
+            buckets: Buckets::default(),
         })
     }
 
@@ -98,6 +100,25 @@ fn required(name: &str) -> anyhow::Result<String> {
         .ok()
         .filter(|value| !value.is_empty())
         .with_context(|| format!("the environment variable `{name}` is not set"))
+}
+
+#[cfg(test)]
+impl App {
+    /// One whose AWS clients lead nowhere, for what is decided before any call.
+    pub fn for_tests() -> Self {
+        let config = aws_types::SdkConfig::builder()
+            .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::v2026_01_12())
+            .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
+            .build();
+        Self {
+            deployment: Deployment::for_tests(),
+            dynamodb: dynamodb::Client::new(&config),
+            ecs: ecs::Client::new(&config),
+            logs: logs::Client::new(&config),
+            signer: Signer::new(aws_sdk_secretsmanager::Client::new(&config), "none".to_owned()),
+            buckets: Buckets::default(),
+        }
+    }
 }
 
 #[cfg(test)]

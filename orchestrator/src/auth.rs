@@ -9,18 +9,21 @@ use crate::{
     store::keys::{self, Caller},
 };
 
-/// The hash of the key that a request carries. A malformed one is refused here, before any AWS call.
-pub fn key_hash(headers: &HeaderMap) -> Result<String> {
+/// The hash of the key that a request carries. A malformed one is refused here, before any AWS call, and so is one that
+/// comes too often.
+pub fn key_hash(app: &App, headers: &HeaderMap) -> Result<String> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let bearer = || header("authorization").and_then(|value| value.strip_prefix("Bearer "));
     let key = header(API_KEY_HEADER).or_else(bearer).ok_or_else(ApiError::unauthorized)?;
     let key: ApiKey = key.trim().parse().map_err(|_| ApiError::unauthorized())?;
-    Ok(key.hash())
+    let hash = key.hash();
+    app.buckets.take(&hash, std::time::Instant::now())?;
+    Ok(hash)
 }
 
 /// The caller, if their key is good and their role is at least this one.
 pub async fn caller(app: &App, headers: &HeaderMap, least: Role) -> Result<Caller> {
-    let caller = keys::get(app, &key_hash(headers)?).await?.ok_or_else(ApiError::unauthorized)?;
+    let caller = keys::get(app, &key_hash(app, headers)?).await?.ok_or_else(ApiError::unauthorized)?;
     keys::touch(app, &caller, app.now()).await;
     require(&caller, least)?;
     Ok(caller)

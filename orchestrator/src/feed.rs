@@ -9,7 +9,7 @@ use runvoy_api::{
 };
 use time::Duration;
 
-use crate::{app::App, error::Result, store::executions::Row};
+use crate::{app::App, error::Result, store::row::Row};
 
 /// The cursor before the first line.
 const START: &str = "start";
@@ -39,6 +39,7 @@ pub async fn page(app: &App, row: &Row, cursor: Option<&str>, limit: i32) -> Res
         execution_id: row.id().clone(),
         status: row.execution.status,
         completed: over && settled && page.at_end && page.events.is_empty(),
+        queue_position: row.execution.queue_position,
         last_timestamp: page.events.last().map(|event| event.timestamp),
         logs: page.events,
         exit_code: row.execution.exit_code,

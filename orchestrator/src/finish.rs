@@ -6,18 +6,20 @@ use time::OffsetDateTime;
 
 use crate::{
     app::App,
-    cost,
-    observe::{self, TaskView},
+    cost, ending,
+    observe::TaskView,
+    queue,
     store::{
-        executions::{self, End, Row},
+        executions::{self, End, LAUNCHED},
         locks,
+        row::Row,
         transaction::{self, Outcome},
     },
 };
 
 /// Ends an execution whose task has stopped. Any number of times: only the first one changes anything.
 pub async fn stopped(app: &App, row: &Row, task: &TaskView) -> anyhow::Result<()> {
-    let (status, exit_code, reason) = observe::ending(row, task);
+    let (status, exit_code, reason) = ending::of(row, task);
     let now = app.now();
     let usage = task.billed_seconds(now).map(|seconds| cost::Usage {
         cpu: row.execution.cpu,
@@ -47,7 +49,7 @@ pub async fn without_task(app: &App, row: &Row, status: Status, reason: &str) ->
 
 async fn finish(app: &App, row: &Row, end: &End) -> anyhow::Result<()> {
     let end = End { at: end.at.max(row.id().started()), ..end.clone() };
-    let ending = executions::finish(app, row.id(), &end)?;
+    let ending = executions::finish(app, row.id(), &end, LAUNCHED)?;
     let mut items = vec![ending.clone()];
     if let (Some(lock), Some(fence)) = (&row.execution.lock_name, row.execution.lock_fence) {
         items.push(locks::release(app, lock, row.id(), fence)?);
@@ -55,6 +57,7 @@ async fn finish(app: &App, row: &Row, end: &End) -> anyhow::Result<()> {
     let refused = match transaction::write(&app.dynamodb, items, None).await.context("ending an execution")? {
         Outcome::Written => {
             log(row, &end);
+            pass_on(app, row).await;
             return Ok(());
         }
         Outcome::Refused(refused) => refused,
@@ -66,6 +69,15 @@ async fn finish(app: &App, row: &Row, end: &End) -> anyhow::Result<()> {
         log(row, &end);
     }
     Ok(())
+}
+
+/// The lock is free: whoever waits for it is next. What fails here is made good by the next look at the queue.
+async fn pass_on(app: &App, row: &Row) {
+    if let Some(lock) = &row.execution.lock_name
+        && let Err(error) = queue::advance(app, lock).await
+    {
+        tracing::error!(lock, error = format!("{error:#}"), "could not hand a lock over; left to the sweep");
+    }
 }
 
 fn log(row: &Row, end: &End) {

@@ -6,7 +6,8 @@ use crate::{
     app::App,
     finish,
     observe::TaskView,
-    store::executions::{self, Row},
+    queue,
+    store::{executions, row::Row},
     tasks,
 };
 
@@ -28,8 +29,12 @@ pub async fn apply(app: &App, row: &Row, task: &TaskView) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Looks at the task of an execution that is not over, and applies what it shows. Returns the row as it stands then.
+/// Looks at the task of an execution that is not over, or at its lock while it waits, and applies what that shows.
+/// Returns the row as it stands then.
 pub async fn look(app: &App, row: Row) -> anyhow::Result<Row> {
+    if row.execution.status == Status::Queued {
+        return queue::look(app, row).await;
+    }
     let Some(arn) = row.execution.task_arn.clone().filter(|_| !row.execution.status.is_terminal()) else {
         return Ok(row);
     };
@@ -43,8 +48,10 @@ pub async fn look(app: &App, row: Row) -> anyhow::Result<Row> {
     Ok(row)
 }
 
-/// [`look`], for readers that poll: only once events should long have told, so that a poll costs no ECS call.
+/// [`look`], for readers that poll: only once events should long have told, so that a poll costs no ECS call. A look at
+/// a queue is cheap, and keeps it moving.
 pub async fn look_if_late(app: &App, row: Row) -> anyhow::Result<Row> {
     let limit = time::Duration::seconds(row.execution.timeout_seconds.into());
-    if app.now() - row.id().started() > limit { look(app, row).await } else { Ok(row) }
+    let late = app.now() - row.execution.launched() > limit;
+    if late || row.execution.status == Status::Queued { look(app, row).await } else { Ok(row) }
 }

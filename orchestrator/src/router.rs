@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, Uri},
     middleware::{self, Next},
     response::Response,
-    routing::{delete, get},
+    routing::{delete, get, post},
 };
 use runvoy_api::{PREFIX, REQUEST_ID_HEADER, error::ErrorCode, key::hex};
 use tower::{Layer, util::MapRequestLayer};
@@ -16,11 +16,13 @@ use tower::{Layer, util::MapRequestLayer};
 use crate::{
     app::App,
     error::{ApiError, REQUEST_ID},
-    handlers::{executions, general, locks, logs, users},
+    handlers::{audit, config, costs, executions, general, locks, logs, users},
+    limits,
 };
 
 /// Every path without its prefix begins with one of these.
-const ROOTS: [&str; 8] = ["health", "greet", "whoami", "executions", "locks", "users", "api", "logs"];
+const ROOTS: [&str; 11] =
+    ["health", "greet", "whoami", "executions", "locks", "users", "audit", "costs", "config", "api", "logs"];
 
 /// The whole API and the viewer.
 pub fn router(app: Arc<App>) -> Router {
@@ -32,14 +34,21 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/executions/{id}", get(executions::get).delete(executions::stop))
         .route("/executions/{id}/logs", get(logs::by_key))
         .route("/locks", get(locks::list))
+        // A lock's name may have slashes in it, and some doors decode them on the way.
+        .route("/locks/{*name}", delete(locks::release))
         .route("/users", get(users::list).post(users::add))
-        .route("/users/{email}", delete(users::revoke))
+        .route("/users/{email}", delete(users::revoke).patch(users::change))
+        .route("/users/{email}/rotate", post(users::rotate))
+        .route("/audit", get(audit::list))
+        .route("/costs", get(costs::list))
+        .route("/config", get(config::get).patch(config::change))
         .route("/api/logs/{id}", get(logs::by_token))
         .route("/logs/{id}", get(logs::viewer))
         .fallback(|uri: Uri| async move { ApiError::not_found(format!("path `{}`", uri.path().escape_debug())) })
         .method_not_allowed_fallback(|| async {
             ApiError::new(ErrorCode::MethodNotAllowed, "this path does not take that method")
         })
+        .layer(middleware::from_fn(limits::guard))
         .layer(middleware::from_fn(identify))
         .with_state(app);
     // Layers of a router run after its routing; the prefix must be gone before.
@@ -97,7 +106,42 @@ fn bare(path: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use tower::ServiceExt as _;
+
     use super::*;
+
+    #[tokio::test]
+    async fn every_documented_operation_has_a_route_that_asks_for_a_key() {
+        let document: serde_json::Value = serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();
+        let paths = document["paths"].as_object().unwrap();
+        let operations = paths.iter().flat_map(|(path, methods)| {
+            methods.as_object().unwrap().iter().map(move |(method, operation)| (path, method, operation))
+        });
+        let mut count = 0;
+        for (path, method, operation) in operations {
+            let uri = format!("{PREFIX}{}", path.replace(['{', '}'], ""));
+            let request = axum::http::Request::builder().method(method.to_uppercase().as_str()).uri(&uri);
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            let response = router(Arc::new(App::for_tests())).oneshot(request).await.unwrap();
+            let expected = if operation["security"].is_array() { 200 } else { 401 };
+            assert_eq!(response.status(), expected, "{method} {uri}");
+            assert!(response.headers().contains_key(REQUEST_ID_HEADER));
+            count += 1;
+        }
+        assert!(count > 15, "{count}");
+    }
+
+    #[tokio::test]
+    async fn what_is_larger_than_any_request_of_ours_is_refused() {
+        let status = |request: axum::http::request::Builder| async {
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            router(Arc::new(App::for_tests())).oneshot(request).await.unwrap().status()
+        };
+        let request = || axum::http::Request::builder().uri("/health");
+        assert_eq!(status(request()).await, 200);
+        assert_eq!(status(request().header("x-filler", "x".repeat(20_000))).await, 413);
+        assert_eq!(status(request().uri(format!("/health?{}", "x".repeat(5_000)))).await, 413);
+    }
 
     #[test]
     fn prefixes_and_stages_are_no_part_of_a_route() {

@@ -7,12 +7,14 @@ use time::Duration;
 
 use crate::{
     app::App,
-    finish,
+    ending, finish,
     observe::TaskView,
+    queue::{self, OVERHEAD},
     repair,
     store::{
-        executions::{self, Row},
+        executions,
         item::{Read, s},
+        row::Row,
     },
     tasks,
 };
@@ -21,15 +23,16 @@ use crate::{
 const LAUNCH_GRACE: Duration = Duration::minutes(5);
 /// ECS forgets stopped tasks after an hour.
 const MEMORY_OF_ECS: Duration = Duration::minutes(60);
-/// What a task may take beyond its command's own limit, for provisioning, pulling and stopping.
-const OVERHEAD: Duration = Duration::minutes(15);
 /// DescribeTasks takes this many at once.
 const BATCH: usize = 100;
 
 /// Looks after every execution that is not over. One that fails does not keep the others waiting.
 pub async fn run(app: &App) -> anyhow::Result<()> {
     let open = open(app).await?;
-    let (with_task, without): (Vec<Row>, Vec<Row>) = open.into_iter().partition(|row| row.execution.task_arn.is_some());
+    let (queued, launched): (Vec<Row>, Vec<Row>) =
+        open.into_iter().partition(|row| row.execution.status == Status::Queued);
+    let (with_task, without): (Vec<Row>, Vec<Row>) =
+        launched.into_iter().partition(|row| row.execution.task_arn.is_some());
     let mut first_error = None;
     for batch in with_task.chunks(BATCH) {
         if let Err(error) = look_at(app, batch).await {
@@ -37,9 +40,14 @@ pub async fn run(app: &App) -> anyhow::Result<()> {
         }
     }
     for row in without {
-        if app.now() - row.id().started() > LAUNCH_GRACE
+        if app.now() - row.execution.launched() > LAUNCH_GRACE
             && let Err(error) = adopt(app, &row).await
         {
+            first_error.get_or_insert(error);
+        }
+    }
+    for row in queued {
+        if let Err(error) = queue::look(app, row).await {
             first_error.get_or_insert(error);
         }
     }
@@ -80,11 +88,11 @@ async fn look_at(app: &App, rows: &[Row]) -> anyhow::Result<()> {
     let found: Vec<TaskView> = tasks::describe(app, &arns).await?.iter().map(TaskView::from).collect();
     for row in rows {
         let arn = row.execution.task_arn.as_deref();
-        let age = app.now() - row.id().started();
+        let age = app.now() - row.execution.launched();
         let limit = Duration::seconds(row.execution.timeout_seconds.into()) + OVERHEAD;
         match found.iter().find(|task| Some(task.task_arn.as_str()) == arn) {
             Some(task) if !task.is_stopped() && age > limit => {
-                tasks::stop(app, &task.task_arn, "the execution is past its time").await?;
+                tasks::stop(app, &task.task_arn, ending::PAST_ITS_TIME).await?;
             }
             Some(task) => repair::apply(app, row, task).await?,
             // Too new to be seen, or stopped and forgotten.
@@ -98,13 +106,15 @@ async fn look_at(app: &App, rows: &[Row]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Finds the task of a launch that was cut short between RunTask and noting the task's ARN.
+/// Finds the task of a launch that was cut short between RunTask and noting the task's ARN. Where there is none, the
+/// launch has failed. It is not sent again: whoever asked for it has been without an answer for minutes and may have done
+/// the thing by other means, and a command must not start of itself when nobody expects it any more.
 async fn adopt(app: &App, row: &Row) -> anyhow::Result<()> {
     if let Some(task) = find(app, row).await? {
         return repair::apply(app, row, &task).await;
     }
     let reason = "the launch was cut short before its task was started";
-    let (status, reason) = match (&row.stop_requested_by, app.now() - row.id().started() > MEMORY_OF_ECS) {
+    let (status, reason) = match (&row.stop_requested_by, app.now() - row.execution.launched() > MEMORY_OF_ECS) {
         (_, true) => (Status::Lost, "nothing is known of its task, and ECS would have forgotten it by now"),
         (Some(_), false) => (Status::Stopped, "stopped before its task was started"),
         (None, false) => (Status::Failed, reason),

@@ -37,9 +37,8 @@ impl RunTask {
         let mut ours = |name: &str, value: String| environment.push((name.to_owned(), value));
         ours(task_env::EXECUTION_ID, execution.execution_id.to_string());
         ours(task_env::USER_EMAIL, execution.user_email.clone());
-        if let (Some(lock), Some(fence)) = (&execution.lock_name, execution.lock_fence) {
+        if let Some(lock) = &execution.lock_name {
             ours(task_env::LOCK_NAME, lock.clone());
-            ours(task_env::LOCK_FENCE, fence.to_string());
         }
         Self {
             family,
@@ -50,6 +49,20 @@ impl RunTask {
             memory: execution.memory,
             spot: execution.spot,
         }
+    }
+
+    /// With this line in the place of the command.
+    pub fn running(mut self, line: String) -> Self {
+        if let Some(command) = self.command.first_mut() {
+            *command = line;
+        }
+        self
+    }
+
+    /// With the fence that its lock was taken under.
+    pub fn fenced(mut self, fence: u64) -> Self {
+        self.environment.push((infra::task_env::LOCK_FENCE.to_owned(), fence.to_string()));
+        self
     }
 
     /// Whether the overrides are short enough for RunTask, which counts their JSON.

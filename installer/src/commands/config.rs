@@ -151,7 +151,7 @@ fn of_command(settings: &Settings) -> Vec<Line> {
         let before = lines.len();
         lines.extend(set.map(|(name, (value, origin))| line(name, value, origin)));
         if lines.len() == before && key.works && key.name != "env" {
-            let origin = if key.name == "lock" { "not set" } else { "the deployment's default" };
+            let origin = if matches!(key.name, "lock" | "wait_lock") { "not set" } else { "the deployment's default" };
             lines.push(Line { name: key.name.to_owned(), value: None, origin: origin.into() });
         }
     }

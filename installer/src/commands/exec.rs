@@ -123,6 +123,9 @@ pub async fn launch(client: &Client, settings: &Settings, how: &How) -> Result<u
     links::remember(id, &started.log_url);
     ui::note(format_args!("execution {id}"));
     ui::note(format_args!("log       {}", ui::printable(&started.log_url)));
+    if let Some(place) = started.queue_position {
+        ui::note(format_args!("queued    waits for its lock, place {place}"));
+    }
     match how {
         How { detach: true, json: true } => ui::json(&reply).map(|()| 0),
         How { detach: true, json: false } => ui::line(id).map(|()| 0),
@@ -134,11 +137,11 @@ pub async fn launch(client: &Client, settings: &Settings, how: &How) -> Result<u
     }
 }
 
-/// Sends the request once. `None`: interrupted before the reply came.
+/// Sends the request, again if need be, and starts one command at most. `None`: interrupted before the reply came.
 async fn start(client: &Client, request: &ExecutionRequest, interrupts: &mut Signal) -> Result<Option<Value>> {
     let bar = ui::spinner("asking for a container");
     let reply = tokio::select! {
-        reply = client.post("/executions", request) => Some(reply.map_err(explain)),
+        reply = client.post_once("/executions", request) => Some(reply.map_err(explain)),
         _ = interrupts.recv() => None,
     };
     bar.finish_and_clear();
@@ -149,10 +152,9 @@ async fn start(client: &Client, request: &ExecutionRequest, interrupts: &mut Sig
 }
 
 fn explain(error: Error) -> Error {
-    if let Some(no_answer) = error.find::<NoAnswer>() {
-        let unsent = no_answer.unsent;
+    if error.find::<NoAnswer>().is_some_and(|no_answer| !no_answer.unsent) {
         let hint = "the command may have been started all the same: look with `runvoy list` before running it again";
-        return if unsent { error } else { error.hint(hint) };
+        return error.hint(hint);
     }
     let details = error.find::<Refused>().filter(|refused| refused.body.code == ErrorCode::LockHeld);
     let details = details.map(|refused| Value::Object(refused.body.details.clone()));
@@ -173,10 +175,11 @@ fn whose(error: Error, settings: &Settings) -> Error {
 }
 
 fn lock_held(held: &LockHeld) -> Error {
-    let LockHeld { lock_name, held_by, since, execution_id, log_url } = held;
+    let LockHeld { lock_name, held_by, since, execution_id, log_url, waiting } = held;
     let ago = ui::ago(since);
+    let queue = if *waiting > 0 { format!("\n  waiting:   {waiting}") } else { String::new() };
     let message = format!(
-        "lock `{lock_name}` is held by `{held_by}` since {since} ({ago})\n  execution: {execution_id}\n  log:       {log_url}"
+        "lock `{lock_name}` is held by `{held_by}` since {since} ({ago})\n  execution: {execution_id}\n  log:       {log_url}{queue}"
     );
-    Error::new(message).hint(format!("run it again when `runvoy status {execution_id}` says that it has ended"))
+    Error::new(message).hint("queue for it with `--wait-lock 10m`, or run it again when that execution has ended")
 }

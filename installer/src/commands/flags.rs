@@ -15,6 +15,10 @@ pub struct Flags {
     /// Run alone under this name: nobody else's command runs with the same lock meanwhile
     #[arg(long, value_name = "NAME", add = ArgValueCandidates::new(complete::locks))]
     lock: Option<String>,
+    // Not `requires = "lock"`: the lock may come from the project's file.
+    /// If the lock is held, queue for it at most this long instead of giving up: `10m`
+    #[arg(long, value_name = "TIME")]
+    wait_lock: Option<Timeout>,
     /// Run in this container image
     #[arg(long)]
     image: Option<String>,
@@ -38,8 +42,9 @@ pub struct Flags {
 impl Flags {
     /// Those that are given, by name.
     pub fn values(&self) -> Values {
-        let given: [(&str, Option<Value>); 6] = [
+        let given: [(&str, Option<Value>); 7] = [
             ("lock", self.lock.clone().map(Value::from)),
+            ("wait_lock", self.wait_lock.map(|time| time.seconds().into())),
             ("image", self.image.clone().map(Value::from)),
             ("timeout", self.timeout.map(|timeout| timeout.seconds().into())),
             ("cpu", self.cpu.map(Value::from)),

@@ -2,10 +2,12 @@
 
 pub mod admin;
 mod attend;
+pub mod audit;
 pub mod build;
 pub mod completions;
 pub mod config;
 pub mod configure;
+pub mod costs;
 pub mod destroy;
 pub mod exec;
 mod flags;
@@ -47,7 +49,7 @@ pub enum Command {
     Rerun(rerun::Args),
     /// Open an execution's log in the browser
     Open(open::Args),
-    /// See which locks are held
+    /// See which locks are held, and release one
     #[command(subcommand)]
     Locks(locks::Command),
     /// Save a deployment's endpoint and your key
@@ -66,9 +68,13 @@ pub enum Command {
     Version(version::Args),
     /// Print completions for a shell
     Completions(completions::Args),
-    /// Add, list and revoke users
+    /// Users: add, list, change, revoke
     #[command(subcommand)]
     Admin(admin::Command),
+    /// Show who changed what
+    Audit(audit::Args),
+    /// Show what executions cost
+    Costs(costs::Args),
     /// Deploy runvoy into an AWS account, or update it there
     Init(init::Args),
     /// Remove a deployment
@@ -80,7 +86,7 @@ pub enum Command {
 /// How the help groups them.
 pub const GROUPS: [(&str, &[&str]); 3] = [
     ("Teammate", &["exec", "status", "logs", "list", "stop", "rerun", "open", "locks", "configure"]),
-    ("Admin", &["admin"]),
+    ("Admin", &["admin", "audit", "costs"]),
     ("Deployment", &["init", "destroy"]),
 ];
 /// Those that the help only names: it is to fit one screen.
@@ -106,6 +112,8 @@ impl Command {
             Self::Version(args) => version::run(args),
             Self::Completions(args) => completions::run(args),
             Self::Admin(command) => admin::run(command, profile).await,
+            Self::Audit(args) => audit::run(args, profile).await,
+            Self::Costs(args) => costs::run(args, profile).await,
             Self::Init(args) => init::run(args).await,
             Self::Destroy(args) => destroy::run(args).await,
             Self::Build(args) => build::run(args).await,

@@ -1,7 +1,7 @@
 //! `runvoy status`.
 
 use clap_complete::engine::ArgValueCandidates;
-use runvoy_api::execution::Execution;
+use runvoy_api::{execution::Execution, status::Status};
 use serde_json::Value;
 
 use super::{Which, execution_path};
@@ -52,7 +52,11 @@ fn facts(execution: &Execution) -> Vec<(&'static str, String)> {
         let fence = execution.lock_fence.map(|fence| format!(" (fence {fence})")).unwrap_or_default();
         ("lock", format!("{}{fence}", text(lock)))
     }));
+    facts.extend(execution.queue_position.map(|place| ("place", format!("{place} in the lock's queue"))));
+    let waits = execution.wait_until.as_deref().filter(|_| execution.status == Status::Queued);
+    facts.extend(waits.map(|until| ("waits", format!("until {}", text(until)))));
     facts.push(("started", time(&execution.started_at)));
+    facts.extend(execution.launched_at.as_deref().map(|at| ("got lock", time(at))));
     facts.extend(execution.completed_at.as_deref().map(|at| ("ended", time(at))));
     facts.extend(execution.duration_seconds.map(|seconds| ("duration", ui::duration(seconds))));
     facts.extend(execution.cost_usd.map(|cost| {

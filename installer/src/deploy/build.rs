@@ -7,9 +7,10 @@ use std::{
     process::Stdio,
 };
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
-    process::Command,
+    process::{Child, Command},
 };
 
 use super::{
@@ -71,10 +72,19 @@ fn checkout(directory: &Path) -> Result<PathBuf> {
     })
 }
 
-fn cargo() -> Command {
-    let mut command = Command::new("cargo");
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    command
+/// A build and all that it has started. A Ctrl-C at the terminal is for us alone to hear, since we may go on after it;
+/// where we don't, the build ends with this.
+struct Build(Child);
+
+impl Drop for Build {
+    fn drop(&mut self) {
+        // None once it has ended.
+        let group = self.0.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        if let Some(group) = group {
+            // An error means that it has ended just now.
+            let _ = kill_process_group(group, Signal::TERM);
+        }
+    }
 }
 
 async fn build(root: &Path, architecture: Architecture, step: &Step) -> Result<Artifact> {
@@ -93,20 +103,15 @@ async fn build(root: &Path, architecture: Architecture, step: &Step) -> Result<A
         "--bin",
         EXECUTABLE,
     ];
-    let mut child = cargo()
-        .args(arguments)
-        .arg(target)
-        .current_dir(root)
-        .env("CARGO_TERM_COLOR", "never")
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("can't start `cargo`")?;
-    let output = match child.stderr.take() {
+    let mut command = Command::new("cargo");
+    command.args(arguments).arg(target).current_dir(root).env("CARGO_TERM_COLOR", "never").process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut build = Build(command.spawn().context("can't start `cargo`")?);
+    let output = match build.0.stderr.take() {
         Some(stderr) => follow(BufReader::new(stderr), step).await?,
         None => VecDeque::new(),
     };
-    let status = child.wait().await?;
+    let status = build.0.wait().await?;
     if !status.success() {
         let output: Vec<_> = output.into();
         return Err(Error::new(format!("{status}:\n{}", output.join("\n")))

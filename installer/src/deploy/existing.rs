@@ -30,6 +30,8 @@ impl Existing {
     pub async fn find(aws: &Aws, name: &str) -> Result<Option<Self>> {
         let Some(found) = stack::find(aws, name).await? else { return Ok(None) };
         stack::check_ours(&found, name)?;
+        // Before anything is uploaded for it.
+        stack::check_way_out(&found, name, &aws.region)?;
         if matches!(Move::from(found.stack_status()), Move::Create | Move::Recreate) {
             return Ok(None);
         }

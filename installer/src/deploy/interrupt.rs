@@ -80,7 +80,7 @@ impl Interrupts {
             let answer = tokio::select! {
                 biased;
                 result = &mut work => return result.map_err(|error| if is_of_a_prompt(&error) { left(what) } else { error }),
-                _ = self.int.recv() => leave_at_once(),
+                _ = self.int.recv() => return Err(left(what)),
                 _ = self.term.recv() => return Err(left(what)),
                 answer = ask(what) => answer,
             };
@@ -100,7 +100,7 @@ impl Interrupts {
                     };
                     let ended = tokio::select! {
                         ended = cancel => ended,
-                        _ = self.int.recv() => leave_at_once(),
+                        _ = self.int.recv() => return Err(left(what)),
                         _ = self.term.recv() => return Err(left(what)),
                     };
                     // The update may have been done before AWS heard of it.
@@ -122,8 +122,10 @@ async fn ask(what: &Interruptible<'_>) -> Answer {
         what.progress.say("  c  cancel the update: AWS puts everything back as it was");
     }
     what.progress.say("  q  quit at once");
-    what.progress.say("  Enter goes on here; Ctrl-C again leaves without another word");
+    what.progress.say("  Enter goes on here; Ctrl-C again leaves at once");
     what.progress.say(format!("To go on later: {}", what.resume));
+    // What is typed must stay in sight.
+    let _aside = what.progress.aside();
     let line = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
         io::stdin().read_line(&mut line).map(|read| (read > 0).then_some(line))
@@ -152,18 +154,21 @@ fn goes_on(resume: &str) -> String {
     format!("`{resume}` goes on from there")
 }
 
-/// Ctrl-C at a prompt reaches us as an error of the prompt.
+/// Ctrl-C at a prompt reaches us as an error of the prompt, which may have hidden the cursor.
 fn is_of_a_prompt(error: &Error) -> bool {
     let interrupted = |error: &io::Error| error.kind() == io::ErrorKind::Interrupted;
-    error.find::<io::Error>().is_some_and(interrupted)
-        || matches!(error.find::<dialoguer::Error>(), Some(dialoguer::Error::IO(error)) if interrupted(error))
+    let is_of_a_prompt = error.find::<io::Error>().is_some_and(interrupted)
+        || matches!(error.find::<dialoguer::Error>(), Some(dialoguer::Error::IO(error)) if interrupted(error));
+    if is_of_a_prompt {
+        show_cursor();
+    }
+    is_of_a_prompt
 }
 
-/// Somebody who presses Ctrl-C twice does not want to wait for anything.
-fn leave_at_once() -> ! {
-    // What hides the cursor shows it again only if it ends in order.
+/// What hides the cursor shows it again only if it ends in order.
+fn show_cursor() {
+    // Where there is no terminal, nothing is hidden.
     let _ = console::Term::stderr().show_cursor();
-    std::process::exit(INTERRUPTED.into());
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::{stack, upload};
 use crate::{
     aws::{Aws, explain},
     error::{Error, Result, ResultExt as _},
-    templates::parameter,
+    templates::{self, parameter},
 };
 
 /// What the records' keys in the bucket start with.
@@ -54,6 +54,11 @@ pub struct LoadedRelease {
 }
 
 impl Release {
+    /// What tells it from others.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     /// The release that this `runvoy` makes now.
     pub fn new(template: &str, parameters: &[(&'static str, String)]) -> Self {
         let parameters: BTreeMap<_, _> =
@@ -72,7 +77,7 @@ impl Release {
 /// What tells releases apart. CloudFormation gives templates back with a question mark for each character beyond ASCII.
 fn id(template: &str, parameters: &BTreeMap<String, String>) -> String {
     let mut hash = Sha256::new();
-    hash.update(template.replace(|c: char| !c.is_ascii(), "?"));
+    hash.update(templates::without_answers(template).replace(|c: char| !c.is_ascii(), "?"));
     for (name, value) in parameters {
         hash.update(format!("\0{name}={value}"));
     }
@@ -182,7 +187,8 @@ pub async fn load(aws: &Aws, bucket: &str, release: &Release) -> Result<LoadedRe
     let template =
         template.ok_or_else(|| lost(&format!("its template `{key}` is gone from the bucket, or damaged")))?;
     let named = |(name, value): (&String, &String)| {
-        let known = [parameter::ARTIFACT_BUCKET, parameter::ARTIFACT_KEY].into_iter().find(|known| known == name);
+        let known = [parameter::ARTIFACT_BUCKET, parameter::ARTIFACT_KEY, parameter::VIEWER_URL];
+        let known = known.into_iter().find(|known| known == name);
         let known = known.ok_or_else(|| lost(&format!("this runvoy does not know its parameter `{name}`")))?;
         Ok((known, value.clone()))
     };

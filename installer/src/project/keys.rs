@@ -45,9 +45,10 @@ const fn key(name: &'static str, kind: Kind, variable: &'static str, about: &'st
 }
 
 /// Every setting. Those that do not work yet are known, so that nobody believes that they do.
-pub const KEYS: [Key; 13] = [
+pub const KEYS: [Key; 14] = [
     key("image", Kind::Text, "RUNVOY_IMAGE", "The container image to run in"),
     key("lock", Kind::Text, "RUNVOY_LOCK", "Run alone under this name"),
+    key("wait_lock", Kind::Time, "RUNVOY_WAIT_LOCK", "If the lock is held, queue for it at most this long: 10m"),
     key("timeout", Kind::Time, "RUNVOY_TIMEOUT", "Stop the command after this long: 600, 10m, 1h30m"),
     key("cpu", Kind::Count, "RUNVOY_CPU", "Units of 1/1024 vCPU"),
     key("memory", Kind::Count, "RUNVOY_MEMORY", "Memory in MiB"),

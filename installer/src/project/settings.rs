@@ -16,6 +16,7 @@ use crate::{
 
 /// What a command's first word begins with where it names a task.
 const TASK: char = '@';
+const USAGE: u8 = 2;
 
 /// What is to run, and how.
 pub struct Settings {
@@ -89,6 +90,7 @@ impl Settings {
     pub fn request(&self) -> Result<ExecutionRequest> {
         let mut request = Map::from_iter([("command".to_owned(), self.command.clone().into())]);
         let mut env = Map::new();
+        self.check_wait()?;
         for (name, (value, origin)) in &self.values {
             if keys::find(name).is_some_and(|key| !key.works) {
                 let problem =
@@ -102,6 +104,18 @@ impl Settings {
         }
         request.insert("env".to_owned(), env.into());
         Ok(serde_json::from_value(request.into())?)
+    }
+
+    /// A wait without a lock is refused here, where it is known who asked for it.
+    fn check_wait(&self) -> Result<()> {
+        match self.values.get("wait_lock") {
+            Some((_, origin)) if !self.values.contains_key("lock") => {
+                Err(Error::new(format!("`wait_lock` (from {origin}) is for a lock, and there is none"))
+                    .hint("nothing was run; name the lock with `--lock`, or take `wait_lock` out")
+                    .exit(USAGE))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Where the setting that the API calls `field` comes from, if not from the command line, which its writer sees.

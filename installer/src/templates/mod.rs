@@ -92,6 +92,12 @@ pub fn answers(template: &str) -> Option<Answers> {
     serde_yaml::from_value(template.get("Metadata")?.get("runvoy")?.clone()).ok()
 }
 
+/// The template without the answers. They alone are no update for CloudFormation, so they tell no two templates apart.
+pub fn without_answers(template: &str) -> String {
+    let lines = template.lines().filter(|line| !line.starts_with("  runvoy: "));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
 #[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]

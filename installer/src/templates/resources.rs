@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use serde_yaml::Value as Yaml;
 
-use crate::error::Result;
+use crate::{deploy::changes::kind_holds_data, error::Result};
 
 /// A resource, as its template tells of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -89,11 +89,14 @@ pub fn resources(template: &str) -> Result<BTreeMap<String, ResourceInfo>> {
     let known = resources.into_iter().flatten().filter_map(|(logical, resource)| {
         let logical = logical.as_str()?.to_owned();
         let kind = resource.get("Type")?.as_str()?.to_owned();
-        let told = |name: &str| resource.get("Metadata")?.get("runvoy")?.get(name);
+        let ours = resource.get("Metadata").and_then(|metadata| metadata.get("runvoy"));
+        let told = |name: &str| ours?.get(name);
         let group = told("group").and_then(|group| Group::deserialize(group).ok()).unwrap_or_else(|| Group::of(&kind));
         let description = told("description").and_then(Yaml::as_str).unwrap_or(&logical).to_owned();
         let kept = resource.get("UpdateReplacePolicy").and_then(Yaml::as_str) == Some("Retain");
-        let holds_data = told("data").and_then(Yaml::as_bool).unwrap_or(kept);
+        // Of what somebody else has added, nothing is known but its type.
+        let may_hold = ours.is_none() && kind_holds_data(&kind);
+        let holds_data = told("data").and_then(Yaml::as_bool).unwrap_or(kept || may_hold);
         Some((logical, ResourceInfo { kind, description, group, holds_data }))
     });
     Ok(known.collect())

@@ -41,6 +41,10 @@ fn each_table_has_its_keys_and_indexes() {
         let resource = at(&template, &format!("Resources/{}Table", table.logical));
         assert_eq!(text(at(resource, "Properties/TableName")), table.name("acme"));
         assert_eq!(text(at(resource, "DeletionPolicy")), "RetainExceptOnCreate");
+        // Rows go by time only where their table says so: it would delete a live lock, a good key, or the trail.
+        let ttl = at(resource, "Properties").get("TimeToLiveSpecification").map(|ttl| text(at(ttl, "AttributeName")));
+        assert_eq!(ttl, table.ttl);
+        assert_eq!(ttl.is_some(), table.logical == "Executions");
         let key = |key: &Yaml| -> Vec<String> {
             key.as_sequence()
                 .unwrap()

@@ -52,3 +52,35 @@ fn revoking_names_the_user_in_the_path() {
     let server = Server::script([("DELETE /users/x%40example.com", vec![missing])]);
     Machine::using(&server).run(&["admin", "revoke-user", "x@example.com"]).code(1).says("no user `x@example.com`");
 }
+
+#[test]
+fn a_rotated_key_is_alone_on_stdout() {
+    let rotated = json!({"email": "bob@example.com", "role": "member", "api_key": key('c')});
+    let server = Server::script([("POST /users/bob%40example.com/rotate", vec![ok(rotated)])]);
+    let ran = Machine::using(&server).run(&["admin", "rotate-key", "bob@example.com"]).code(0);
+    ran.stdout(&format!("{}\n", key('c'))).never_says("sk_live_").says("the old one is refused");
+}
+
+#[test]
+fn policies_are_read_from_json_and_yaml_and_checked_first() {
+    let user = json!({"email": "b@example.com", "role": "auditor", "created_at": "2025-10-26T14:32:10Z"});
+    let server = Server::script([("PATCH /users/b%40example.com", vec![ok(user)])]);
+    let machine = Machine::using(&server);
+    let set = |policy: &str| machine.run_with_stdin(&["admin", "set-policy", "b@example.com", "-"], policy);
+    set(r#"{"locks": ["staging*"], "max_timeout": "30m"}"#).code(0).stdout("").says("bound by this policy");
+    set("require_lock: true\nimages: [alpine]\n").code(0);
+    machine.run(&["admin", "set-policy", "b@example.com", "--none"]).code(0).says("no policy any more");
+    machine.run(&["admin", "set-role", "b@example.com", "viewer"]).code(0).says("viewer");
+    let bodies: Vec<Value> =
+        server.requests().iter().map(|request| serde_json::from_str(&request.body).unwrap()).collect();
+    let expected = [
+        json!({"policy": {"locks": ["staging*"], "max_timeout": 1800}}),
+        json!({"policy": {"images": ["alpine"], "require_lock": true}}),
+        json!({"policy": null}),
+        json!({"role": "viewer"}),
+    ];
+    assert_eq!(bodies, expected);
+    set(r#"{"lock": ["a"]}"#).code(2).says("unknown field `lock`");
+    set(r#"{"commands": ["make"]}"#).code(2).says("`commands` needs `images`");
+    assert_eq!(server.requests().len(), 4, "nothing is sent that is wrong");
+}

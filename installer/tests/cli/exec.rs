@@ -248,13 +248,60 @@ fn rerun_runs_the_same_with_what_the_flags_change() {
 
 #[test]
 fn a_start_without_a_reply_is_not_sent_again() {
-    let server = Server::script([("POST /executions", vec![Reply::HangUp])]);
+    // An API of before its idempotency keys.
+    let health = || ("GET /health", vec![ok(json!({"status": "ok", "version": "0.1.0", "contract": 1}))]);
+    let server = Server::script([("POST /executions", vec![Reply::HangUp]), health()]);
     let ran = Machine::using(&server).run(&["exec", "x"]).code(125).stdout("");
     ran.says("may have been started all the same").says("`runvoy list`");
-    assert_eq!(server.lines(), ["POST /executions"]);
-    let server = Server::script([("POST /executions", vec![error(503, "unavailable", "AWS is busy")])]);
+    assert_eq!(server.lines(), ["POST /executions", "GET /health"]);
+    let server = Server::script([("POST /executions", vec![error(503, "unavailable", "AWS is busy")]), health()]);
     Machine::using(&server).run(&["exec", "x"]).code(125).says("AWS is busy (request `req-1`)");
+    assert_eq!(server.lines(), ["POST /executions", "GET /health"]);
+}
+
+#[test]
+fn a_lost_reply_is_asked_for_again_by_the_same_key() {
+    let server = Server::script([
+        ("POST /executions", vec![Reply::HangUp, error(503, "unavailable", "AWS is busy"), started()]),
+        ("GET /health", vec![ok(json!({"status": "ok", "version": "0.2.0", "contract": 2}))]),
+        (LOGS, vec![ok(last_page("completed", &["once"], Some(0)))]),
+    ]);
+    let machine = Machine::using(&server);
+    machine.run(&["exec", "x"]).code(0).stdout("once\n");
+    machine.run(&["exec", "x"]).code(0);
+    let requests = server.requests();
+    let keys: Vec<_> = requests.iter().filter_map(|request| request.headers.get("idempotency-key")).collect();
+    assert_eq!(keys.len(), 4);
+    assert!(keys[0] == keys[1] && keys[1] == keys[2] && keys[2] != keys[3], "{keys:?}");
+    assert_eq!(keys[0].len(), 32);
+}
+
+#[test]
+fn a_failure_on_record_is_not_asked_for_again() {
+    let mut refusal = error(503, "unavailable", "ECS was too busy");
+    if let Reply::Json(_, body) = &mut refusal {
+        body["error"]["execution_id"] = ID.into();
+    }
+    let server = Server::script([("POST /executions", vec![refusal])]);
+    Machine::using(&server).run(&["exec", "x"]).code(125).says("ECS was too busy");
     assert_eq!(server.lines(), ["POST /executions"]);
+}
+
+#[test]
+fn a_place_in_the_queue_is_told() {
+    let mut queued = page("queued", &[], "c0");
+    queued["queue_position"] = 2.into();
+    let link = format!("https://example.com/logs/{ID}#token=t");
+    let reply = json!({"execution_id": ID, "status": "queued", "log_url": link, "queue_position": 2});
+    let server = Server::script([
+        ("POST /executions", vec![Reply::Json(201, reply)]),
+        (LOGS, vec![ok(queued)]),
+        (&after("c0"), vec![ok(last_page("completed", &["done"], Some(0)))]),
+    ]);
+    let ran = Machine::using(&server).run(&["exec", "--lock", "prod", "--wait-lock", "10m", "x"]).code(0);
+    ran.stdout("done\n").says("waits for its lock, place 2");
+    assert_eq!(sent(&server), json!({"command": "x", "lock": "prod", "wait_lock": 600}));
+    Machine::using(&server).run(&["exec", "--wait-lock", "10m", "x"]).code(2).says("--lock");
 }
 
 #[test]

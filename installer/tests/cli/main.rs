@@ -8,6 +8,7 @@ mod exec;
 mod history;
 mod json;
 mod open;
+mod oversight;
 mod profile;
 mod project;
 mod server;

@@ -143,6 +143,21 @@ fn a_task_is_a_command_with_settings_of_its_own() {
 }
 
 #[test]
+fn a_wait_needs_a_lock_wherever_each_is_written() {
+    let server = runs();
+    let machine =
+        Machine::using(&server).file(".runvoy.yaml", "lock: infra\ntasks: {t: {command: x, wait_lock: 5m}}\n");
+    machine.run(&["exec", "-d", "--wait-lock", "10m", "x"]).code(0);
+    assert_eq!(sent(&server), json!({"command": "x", "lock": "infra", "wait_lock": 600}));
+    machine.run(&["exec", "-d", "@t"]).code(0);
+    assert_eq!(sent(&server)["wait_lock"], 300);
+    let sent_so_far = server.requests().len();
+    let machine = Machine::using(&server).env("RUNVOY_WAIT_LOCK", "10m");
+    machine.run(&["exec", "x"]).code(2).stdout("").says("`wait_lock` (from `RUNVOY_WAIT_LOCK`)").says("--lock");
+    assert_eq!(server.requests().len(), sent_so_far);
+}
+
+#[test]
 fn unknown_keys_and_wrong_values_run_nothing() {
     let server = runs();
     for (file, problem, hint) in [

@@ -9,15 +9,16 @@ fn the_help_is_grouped() {
     let ran = Machine::new().run(&["--help"]).code(0);
     let place = |text| ran.stdout.find(text).unwrap_or_else(|| panic!("no {text} in {}", ran.stdout));
     assert!(place("Teammate:") < place("  exec ") && place("  exec ") < place("Admin:"), "{}", ran.stdout);
-    assert!(place("Admin:") < place("Deployment:"), "{}", ran.stdout);
+    assert!(place("Admin:") < place("  init "), "{}", ran.stdout);
     assert!(ran.stdout.contains("--profile"));
     assert!(!ran.stdout.contains('\u{1b}'));
 }
 
 #[test]
 fn each_command_shows_examples() {
-    let commands = "exec,status,logs,list,stop,rerun,open,profile list,profile use,profile remove,locks list,configure,whoami,health,version,completions,init,destroy,build,\
-        config explain,config tasks,config schema,admin add-user,admin list-users,admin revoke-user";
+    let commands = "exec,status,logs,list,stop,rerun,open,profile list,profile use,profile remove,locks list,locks release,audit,costs,configure,whoami,health,\
+        version,completions,init,destroy,build,config explain,config tasks,config schema,\
+        admin add-user,admin list-users,admin set-role,admin set-policy,admin rotate-key,admin revoke-user";
     for command in commands.split(',') {
         let args: Vec<_> = command.split(' ').chain(["--help"]).collect();
         let ran = Machine::new().run(&args).code(0);
@@ -39,7 +40,7 @@ fn usage_errors_exit_2() {
 #[test]
 fn versions_are_told() {
     let version = env!("CARGO_PKG_VERSION");
-    Machine::new().run(&["version"]).code(0).stdout(&format!("runvoy {version} (contract 1)\n"));
+    Machine::new().run(&["version"]).code(0).stdout(&format!("runvoy {version} (contract 2)\n"));
     Machine::new().run(&["--version"]).code(0).stdout(&format!("runvoy {version}\n"));
     let ran = Machine::new().run(&["version", "--json"]).code(0);
     assert_eq!(serde_json::from_str::<Value>(&ran.stdout).unwrap()["version"], version);

@@ -92,7 +92,8 @@ fn a_warm_launch_takes_four_calls() {
         let reply = http::send(&server.address, "POST", "/api/v1/executions", &[("x-api-key", &key)], &body);
         assert_eq!(reply.status, 201, "{}", reply.body);
         let calls = world.calls_since(mark).into_iter().filter(|call| call.caller == Caller::Client);
-        let calls = calls.map(|call| call.action).collect();
+        // Other deployments are others' business.
+        let calls = calls.filter(|call| call.detail.contains("runvoy")).map(|call| call.action).collect();
         // Over, so that the next one finds the lock free.
         world.ended(reply.json()["execution_id"].as_str().unwrap());
         calls

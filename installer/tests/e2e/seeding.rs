@@ -167,7 +167,7 @@ fn done_means_seen_to_work_and_a_release_is_gone_back_to() {
     init(world, "verified", &config, "one@example.com").code(0).says("and ran exec_");
     let called = |mark: u64, action: &str| {
         let calls = world.calls_since(mark).into_iter().filter(|call| call.caller == Caller::Client);
-        calls.filter(|call| call.action == action).count()
+        calls.filter(|call| call.action == action && call.detail.contains("verified")).count()
     };
     assert_eq!(called(mark, "UpdateTable"), 4, "every table is protected");
     let history = run(world, &config, &["--profile", "verified", "list"]).code(0).stdout;

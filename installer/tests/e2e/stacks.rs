@@ -1,81 +1,81 @@
-//! Stacks in whatever state they are found.
+//! Stacks that the engine itself has brought into the state they are found in.
 
-use runvoy_sandbox::proxy::Caller;
+use runvoy_sandbox::proxy::script::{Effect, Match};
 
-use crate::world::{Ran, World};
+use crate::{
+    account::Account,
+    world::{RUNTIME, Ran, form, until},
+};
 
-/// The changes that the program has asked CloudFormation for since the mark, in order.
-fn changes(world: &World, mark: u64) -> Vec<String> {
-    let asked = world.calls_since(mark).into_iter().filter(|call| call.caller == Caller::Client);
-    let asked = asked.filter(|call| call.service == "cloudformation").map(|call| call.action);
-    asked.filter(|action| !["Describe", "Get", "List"].iter().any(|read| action.starts_with(read))).collect()
-}
-
-fn init(world: &World, stack: &str, more: &[&str]) -> Ran {
-    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-    let args = ["init", "--yes", "--stack-name", stack, "--architecture", architecture];
-    let args = [&args[..], &["--admin-email", "ann@example.com"], more].concat();
-    world.command(&args).current_dir(world.root()).output().unwrap().into()
-}
+const QUEUE: &str = "Resources: { Queue: { Type: AWS::SQS::Queue } }";
+const UPDATED: [&str; 2] = ["CreateChangeSet", "ExecuteChangeSet"];
 
 #[test]
 fn a_failed_creation_is_explained_and_the_next_run_goes_on() {
-    let world = World::get();
-    let _turn = world.turn();
-    world.bucket("PUT", "fifth");
-    let failed = init(world, "fifth", &[]).code(1).says("bucket for the orchestrator's code and uploads");
-    let failed = failed.says("already exists").says("exists  nothing").says("runvoy init --stack-name fifth");
+    let account = Account::shared();
+    let deployment = account.deployment("s-fifth");
+    let stack = deployment.bucket_stack();
+    // Somebody takes the bucket's name when init has just seen it free.
+    let made = Match::client("cloudformation", "CreateChangeSet").about(&stack);
+    let held = account.script().on(made, Effect::HoldBefore);
+    let run = deployment.spawn(&[]);
+    RUNTIME.block_on(held.reached());
+    deployment.put_bucket("PUT");
+    held.release();
+    let failed = Ran::from(run.wait_with_output().unwrap()).code(1);
+    let failed = failed.says("bucket for the orchestrator's code and uploads").says("already exists");
+    let failed = failed.says("exists  nothing").says("runvoy init --stack-name s-fifth");
     assert_eq!(failed.stdout, "");
-    world.bucket("DELETE", "fifth");
-    let mark = world.mark();
-    init(world, "fifth", &[]).code(0);
-    assert_eq!(changes(world, mark), ["CreateChangeSet", "ExecuteChangeSet", "CreateChangeSet", "ExecuteChangeSet"]);
+    assert_eq!(deployment.changes(&stack), UPDATED);
+    // Now it is there to be seen.
+    deployment.forget_calls();
+    deployment.init(&[]).code(3).says("✗ bucket");
+    assert_eq!(deployment.mutations().len(), 0);
+    deployment.put_bucket("DELETE");
+    deployment.init(&[]).code(0);
+    assert_eq!((deployment.changes(&stack), deployment.changes("s-fifth")), (words(&UPDATED), words(&UPDATED)));
 
     // One choice becomes another: one stack changes, once.
-    let mark = world.mark();
-    init(world, "fifth", &["--log-retention-days", "14"]).code(0);
-    assert_eq!(changes(world, mark), ["CreateChangeSet", "ExecuteChangeSet"]);
-    world.run(&["destroy", "--stack-name", "fifth", "--yes", "--delete-data"]).code(0);
+    deployment.forget_calls();
+    deployment.init(&["--log-retention-days", "14"]).code(0);
+    assert_eq!((deployment.changes(&stack), deployment.changes("s-fifth")), (vec![], words(&UPDATED)));
 }
 
 #[test]
 fn what_interrupted_runs_left_is_healed() {
-    let world = World::get();
-    let _turn = world.turn();
-    let queue = "Resources: { Queue: { Type: AWS::SQS::Queue } }";
-    let set = [("StackName", "sixth"), ("ChangeSetName", "runvoy-old"), ("ChangeSetType", "CREATE")];
-    world.cloudformation("CreateChangeSet", &[&set[..], &[("TemplateBody", queue)]].concat());
-    world.bucket("PUT", "sixth");
-    let bucket = runvoy_api::infra::name::bucket("sixth", world.account(), world.region());
+    let account = Account::shared();
+    let deployment = account.deployment("s-sixth");
+    let stack = deployment.bucket_stack();
+    let set = [("StackName", "s-sixth"), ("ChangeSetName", "runvoy-old"), ("ChangeSetType", "CREATE")];
+    // Through the proxy, which else would not know what stack it is of.
+    account.as_client("cloudformation", &form("CreateChangeSet", &[&set[..], &[("TemplateBody", QUEUE)]].concat()));
+    deployment.put_bucket("PUT");
+    let bucket = deployment.bucket();
     let broken =
         format!("Resources: {{ Bucket: {{ Type: AWS::S3::Bucket, Properties: {{ BucketName: {bucket} }} }} }}");
-    let tag = [("Tags.member.1.Key", runvoy_api::infra::TAG), ("Tags.member.1.Value", "sixth")];
-    let stack = [("StackName", "sixth-bucket"), ("TemplateBody", &broken)];
-    world.cloudformation("CreateStack", &[&stack[..], &tag[..]].concat());
-    crate::world::until("the creation is undone", || {
-        let reply = world.cloudformation("DescribeStacks", &[("StackName", "sixth-bucket")]);
-        reply.contains("<StackStatus>ROLLBACK_COMPLETE<").then_some(())
-    });
-    world.bucket("DELETE", "sixth");
+    let tag = [("Tags.member.1.Key", runvoy_api::infra::TAG), ("Tags.member.1.Value", "s-sixth")];
+    let create = [("StackName", stack.as_str()), ("TemplateBody", &broken)];
+    account.cloudformation("CreateStack", &[&create[..], &tag[..]].concat());
+    until("the creation is undone", || (deployment.status(&stack) == "ROLLBACK_COMPLETE").then_some(()));
+    deployment.put_bucket("DELETE");
 
-    let mark = world.mark();
-    init(world, "sixth", &[]).code(0).says("`ROLLBACK_COMPLETE`");
-    let expected = ["DeleteStack", "CreateChangeSet", "ExecuteChangeSet"];
-    assert_eq!(
-        changes(world, mark),
-        [&expected[..], &["DeleteChangeSet", "CreateChangeSet", "ExecuteChangeSet"]].concat()
-    );
-    world.run(&["destroy", "--stack-name", "sixth", "--yes", "--delete-data"]).code(0);
+    deployment.forget_calls();
+    deployment.init(&[]).code(0).says("`ROLLBACK_COMPLETE`");
+    assert_eq!(deployment.changes(&stack), [&["DeleteStack"], &UPDATED[..]].concat());
+    assert_eq!(deployment.changes("s-sixth"), [&["DeleteChangeSet"], &UPDATED[..]].concat());
 }
 
 #[test]
 fn somebody_elses_change_set_is_left_alone() {
-    let world = World::get();
-    let _turn = world.turn();
-    let queue = "Resources: { Queue: { Type: AWS::SQS::Queue } }";
-    let set = [("StackName", "seventh-bucket"), ("ChangeSetName", "theirs"), ("ChangeSetType", "CREATE")];
-    world.cloudformation("CreateChangeSet", &[&set[..], &[("TemplateBody", queue)]].concat());
-    let mark = world.mark();
-    init(world, "seventh", &[]).code(5).says("`theirs`").says("--stack-name");
-    assert_eq!(changes(world, mark), Vec::<String>::new());
+    let account = Account::shared();
+    let deployment = account.deployment("s-seventh");
+    let stack = deployment.bucket_stack();
+    let set = [("StackName", stack.as_str()), ("ChangeSetName", "theirs"), ("ChangeSetType", "CREATE")];
+    account.cloudformation("CreateChangeSet", &[&set[..], &[("TemplateBody", QUEUE)]].concat());
+    deployment.init(&[]).code(5).says("`theirs`").says("--stack-name");
+    assert_eq!(deployment.mutations().len(), 0);
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
 }

@@ -19,7 +19,7 @@ use crate::http;
 pub const ADMIN: &str = "admin@example.com";
 
 /// Runs the proxy and local Fargate for as long as the tests run.
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
+pub static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static WORLD: OnceLock<World> = OnceLock::new();
 
 pub struct World {
@@ -76,6 +76,8 @@ impl World {
         WORLD.get_or_init(|| {
             let layout = Layout::named("e2e").unwrap();
             let sandbox = RUNTIME.block_on(Sandbox::start(&layout)).unwrap();
+            // Each deployment has a network, and AWS allows few.
+            sandbox.script().quota("L-F678F1CE", 100.0);
             let scratch = tempfile::tempdir().unwrap();
             let mut init = command(&sandbox, &init_args("runvoy", ADMIN));
             let first_init = Ran::from(init.current_dir(layout.root()).output().unwrap()).code(0);
@@ -87,6 +89,10 @@ impl World {
             let (endpoint, admin_key) = (field("api_endpoint"), field("api_key"));
             Self { sandbox, scratch, turn: Mutex::new(()), first_init, endpoint, admin_key }
         })
+    }
+
+    pub fn sandbox(&self) -> &Sandbox {
+        &self.sandbox
     }
 
     pub fn root(&self) -> &Path {
@@ -155,36 +161,6 @@ impl World {
         body
     }
 
-    /// One CloudFormation call past the proxy, by a form that needs no escapes but these; the reply is XML.
-    pub fn cloudformation(&self, action: &str, fields: &[(&str, &str)]) -> String {
-        let escape = |text: &str| -> String {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-            text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
-        };
-        let fields = fields.iter().map(|(name, value)| format!("&{name}={}", escape(value)));
-        let form = format!("Action={action}{}", fields.collect::<String>());
-        let (status, reply) = RUNTIME.block_on(self.sandbox.engine().query("cloudformation", &form)).unwrap();
-        assert_eq!(status, 200, "{reply}");
-        reply
-    }
-
-    pub fn account(&self) -> &str {
-        self.sandbox.engine().account()
-    }
-
-    pub fn region(&self) -> &str {
-        self.sandbox.engine().region()
-    }
-
-    /// Makes (`PUT`) or removes (`DELETE`) the bucket that a deployment of this name would make, past the proxy.
-    pub fn bucket(&self, method: &str, deployment: &str) {
-        let path = format!("/{}", runvoy_api::infra::name::bucket(deployment, self.account(), self.region()));
-        let (key_id, ..) = self.sandbox.function_credentials();
-        let scope = format!("AWS4-HMAC-SHA256 Credential={key_id}/20260101/{REGION}/s3/aws4_request");
-        let reply = http::send(self.sandbox.engine().base(), method, &path, &[("authorization", &scope)], "");
-        assert!(reply.status < 300, "{}", reply.body);
-    }
-
     /// Calls a deployed function with an event, as AWS would, and waits for what it returns.
     pub fn invoke(&self, name: &str, event: &Value) -> Value {
         let path = format!("/2015-03-31/functions/{name}/invocations");
@@ -251,12 +227,49 @@ impl World {
     }
 }
 
-fn init_args<'a>(stack: &'a str, email: &'a str) -> [&'a str; 8] {
-    let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-    ["init", "--yes", "--stack-name", stack, "--admin-email", email, "--architecture", architecture]
+/// A call of the query protocol.
+pub fn form(action: &str, fields: &[(&str, &str)]) -> String {
+    let escape = |text: &str| -> String {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+    };
+    let fields = fields.iter().map(|(name, value)| format!("&{name}={}", escape(value)));
+    format!("Action={action}{}", fields.collect::<String>())
 }
 
-fn command(sandbox: &Sandbox, args: &[&str]) -> Command {
+/// The text of the first element of this name; empty if there is none.
+pub fn element<'a>(xml: &'a str, name: &str) -> &'a str {
+    let found = xml.split_once(&format!("<{name}>")).and_then(|(_, rest)| rest.split_once(&format!("</{name}>")));
+    found.map_or("", |(text, _)| text)
+}
+
+/// The one that the functions run on here.
+pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+
+pub fn init_args<'a>(stack: &'a str, email: &'a str) -> [&'a str; 8] {
+    ["init", "--yes", "--stack-name", stack, "--admin-email", email, "--architecture", ARCHITECTURE]
+}
+
+/// Waits for what runs beside the tests.
+pub fn wait<T>(what: impl Future<Output = T>) -> T {
+    RUNTIME.block_on(what)
+}
+
+/// The functions' code, built once, for deployments of no checkout.
+pub fn artifact(sandbox: &Sandbox) -> &'static Path {
+    static ARTIFACT: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, zip) = ARTIFACT.get_or_init(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let zip = directory.path().join("orchestrator.zip");
+        let mut build = command(sandbox, &["build", "--architecture", ARCHITECTURE, "--output", zip.to_str().unwrap()]);
+        Ran::from(build.current_dir(sandbox.layout().root()).output().unwrap()).code(0);
+        (directory, zip)
+    });
+    zip
+}
+
+/// The program, at work on a sandbox.
+pub fn command(sandbox: &Sandbox, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runvoy"));
     command.args(args).envs(sandbox.environment());
     for name in CLEARED.map(OsString::from).into_iter().chain(set_by_cargo()) {

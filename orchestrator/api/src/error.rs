@@ -46,6 +46,10 @@ pub enum ErrorCode {
     LockHeld,
     /// 409: what was to be created exists already, or what was to be changed is past changing.
     Conflict,
+    /// 422: this `Idempotency-Key` came before, with another body; `execution_id` names what that one started.
+    IdempotencyKeyReused,
+    /// 429: this key, or this user, asks for more than its share; nothing was started and a retry is safe.
+    TooManyRequests,
     /// 413: the body is larger than [`crate::MAX_BODY_BYTES`].
     TooLarge,
     /// 502: AWS refused to start the task; the message carries its reason.
@@ -74,6 +78,9 @@ pub struct LockHeld {
     pub execution_id: String,
     /// Where to read that execution's log; with a token only if the caller may read it.
     pub log_url: String,
+    /// How many wait for it.
+    #[serde(default)]
+    pub waiting: usize,
 }
 
 /// A request that breaks a rule of the contract.
@@ -86,7 +93,8 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    pub(crate) fn new(field: &'static str, problem: impl Into<String>) -> Self {
+    /// This field has this problem.
+    pub fn new(field: &'static str, problem: impl Into<String>) -> Self {
         Self { field, problem: problem.into() }
     }
 }

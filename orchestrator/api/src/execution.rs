@@ -31,6 +31,9 @@ pub struct ExecutionRequest {
     /// Held from launch until the task has stopped; no other execution runs under it meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
+    /// How long to wait for the lock if somebody else holds it, first come, first served. Without it a held lock refuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_lock: Option<Timeout>,
     /// How long the command may run.
     #[serde(default, alias = "timeout_seconds", skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Timeout>,
@@ -54,6 +57,8 @@ impl ExecutionRequest {
         }
         if let Some(lock) = &self.lock {
             lock::validate(lock)?;
+        } else if self.wait_lock.is_some() {
+            return Err(Invalid::new("wait_lock", "is for a `lock`, and there is none"));
         }
         fargate::size(self.cpu, self.memory)?;
         self.env.iter().try_for_each(|(name, value)| validate_env(name, value))
@@ -95,8 +100,11 @@ fn validate_env(name: &str, value: &str) -> Result<(), Invalid> {
 pub struct ExecutionStarted {
     /// Names the execution from now on.
     pub execution_id: ExecutionId,
-    /// [`Status::Starting`].
+    /// [`Status::Starting`], or [`Status::Queued`] where it waits for its lock.
     pub status: Status,
+    /// Its place among those that wait for the lock: the first is 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_position: Option<usize>,
     /// The log viewer, with a token that reads this execution's log for 48 hours.
     pub log_url: String,
     /// The fence that the lock was taken with, where one was asked for.
@@ -125,6 +133,15 @@ pub struct Execution {
     pub lock_fence: Option<u64>,
     /// When it was accepted.
     pub started_at: String,
+    /// When it got the lock that it had waited for, where it had to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launched_at: Option<String>,
+    /// How long it waits for its lock at most, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wait_until: Option<String>,
+    /// While it waits: its place in the queue, from 1; in the reply for this one execution only, not in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_position: Option<usize>,
     /// When it reached its terminal status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<String>,
@@ -158,6 +175,14 @@ pub struct Execution {
     /// Whether it runs on spare capacity.
     #[serde(default)]
     pub spot: bool,
+}
+
+impl Execution {
+    /// When its task was asked for: when it was accepted, or when it got the lock that it had waited for.
+    pub fn launched(&self) -> time::OffsetDateTime {
+        let waited = self.launched_at.as_deref().and_then(crate::id::parse_rfc3339);
+        waited.unwrap_or_else(|| self.execution_id.started())
+    }
 }
 
 /// Reply of `GET /executions`, newest first.

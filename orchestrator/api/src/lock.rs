@@ -33,6 +33,53 @@ pub struct Lock {
     pub expires_at: String,
     /// Grows with each holder of this name; the command sees it as `RUNVOY_LOCK_FENCE`.
     pub fence: u64,
+    /// Those that wait for it, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waiters: Vec<Waiter>,
+}
+
+/// The most that can wait for one lock.
+pub const MAX_WAITERS: usize = 100;
+
+/// An execution that waits for a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiter {
+    /// Its id.
+    pub execution_id: String,
+    /// Whose it is.
+    pub user_email: String,
+    /// Since when it waits, RFC 3339.
+    pub since: String,
+    /// When it gives up, RFC 3339.
+    pub until: String,
+}
+
+/// Body of `DELETE /locks/{name}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockRelease {
+    /// Why, for the audit trail and for whoever held it.
+    pub reason: String,
+}
+
+impl LockRelease {
+    /// Checks that there is a reason, of at most 500 characters.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        match self.reason.trim().chars().count() {
+            0 => Err(Invalid::new("reason", "is required")),
+            1..=500 => Ok(()),
+            count => Err(Invalid::new("reason", format!("must have at most 500 characters, not {count}"))),
+        }
+    }
+}
+
+/// Reply of `DELETE /locks/{name}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LockReleased {
+    /// The lock as it was held.
+    pub lock: Lock,
+    /// Whether it is free by now. If not, its holder's task is being stopped, and its end frees the lock.
+    pub released: bool,
 }
 
 /// Reply of `GET /locks`.

@@ -20,6 +20,9 @@ pub struct LogPage {
     pub execution_id: ExecutionId,
     /// Where the execution stands.
     pub status: Status,
+    /// While it waits for its lock: its place in the queue, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_position: Option<usize>,
     /// What has come since the cursor, oldest first; may be empty.
     pub logs: Vec<LogEvent>,
     /// The time of this page's newest line, in milliseconds since the epoch; absent where it has none.

@@ -3,19 +3,23 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::error::Invalid;
+use crate::{error::Invalid, policy::Policy};
 
 /// What a key may do. Each role may do all that the ones before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Reads executions and locks.
-    Viewer,
+    Viewer = 1,
     /// Runs commands, and stops and reads their own.
-    Member,
+    Member = 2,
     /// Everything, including users.
-    Admin,
+    Admin = 3,
+    /// A role that this version does not know: the least of all, since nothing is known of it.
+    #[serde(other)]
+    Unknown = 0,
 }
 
 impl Role {
@@ -25,6 +29,7 @@ impl Role {
     /// The role as tables and replies spell it.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Unknown => "unknown",
             Self::Viewer => "viewer",
             Self::Member => "member",
             Self::Admin => "admin",
@@ -72,7 +77,39 @@ pub struct UserRequest {
     pub role: Option<Role>,
 }
 
-/// Reply of `POST /users`: the only time the key is ever shown.
+/// Body of `PATCH /users/{email}`: what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserChange {
+    /// Their role from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Their policy from now on, as a whole; `null` takes it away.
+    #[serde(default, deserialize_with = "crate::present", skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Option<Policy>>,
+}
+
+/// Checks a role that a request gives.
+pub fn validate_role(role: Role) -> Result<(), Invalid> {
+    if Role::ALL.contains(&role) {
+        return Ok(());
+    }
+    Err(Invalid::new("role", format!("must be one of {}", Role::ALL.map(Role::as_str).join(", "))))
+}
+
+impl UserChange {
+    /// Checks that it changes something, into something that makes sense.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        match (self.role, &self.policy) {
+            (None, None) => return Err(Invalid::new("role", "or `policy` is required: there is nothing to change")),
+            (Some(role), _) => validate_role(role)?,
+            (None, Some(_)) => {}
+        }
+        self.policy.iter().flatten().try_for_each(Policy::validate)
+    }
+}
+
+/// Reply of `POST /users` and of `POST /users/{email}/rotate`: the only time the key is ever shown.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct UserAdded {
     /// The new user.
@@ -98,6 +135,9 @@ pub struct User {
     /// Whether the key has been revoked.
     #[serde(default)]
     pub revoked: bool,
+    /// What their commands may be: a [`Policy`], maybe one with rules that this version does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Value>,
 }
 
 /// Reply of `GET /users`.
@@ -113,7 +153,9 @@ mod tests {
 
     #[test]
     fn roles_are_ordered() {
-        assert!(Role::Viewer < Role::Member && Role::Member < Role::Admin);
+        assert!(Role::Unknown < Role::Viewer && Role::Viewer < Role::Member && Role::Member < Role::Admin);
+        assert_eq!(serde_json::from_str::<Role>("\"auditor\"").unwrap(), Role::Unknown);
+        assert!(validate_role(Role::Unknown).is_err() && "unknown".parse::<Role>().is_err());
         assert!("root".parse::<Role>().unwrap_err().contains("viewer, member, admin"));
     }
 

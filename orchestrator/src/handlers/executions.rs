@@ -3,29 +3,34 @@
 use axum::{
     Json,
     body::Body,
-    extract::{Path, Query, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode},
 };
 use runvoy_api::{
+    IDEMPOTENCY_HEADER,
     error::{ErrorCode, Invalid},
     execution::{Execution, ExecutionList, ExecutionRequest, ExecutionStarted},
-    id::{parse_rfc3339, rfc3339},
+    status::Status,
     user::Role,
 };
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Context, execution_id};
+use super::{Context, execution_id, query, since};
 use crate::{
     app::App,
     auth,
     error::{ApiError, Result},
-    json, launch,
+    json,
+    launch::{self, Ask},
     origin::Origin,
-    repair,
+    queue, repair,
     store::{
         audit, executions,
         history::{self, Filter},
+        idempotency::Attempt,
+        keys::Caller,
+        row::Row,
         transaction::{self, Outcome},
     },
     tasks,
@@ -36,13 +41,17 @@ pub async fn start(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<ExecutionStarted>)> {
-    let key_hash = auth::key_hash(&headers)?;
+    let key_hash = auth::key_hash(&app, &headers)?;
     let request: ExecutionRequest = json::read(body).await?;
     let origin = Origin::of(&headers);
-    let started = launch::launch(&app, &origin, &key_hash, request).await?;
+    let key = headers.get(IDEMPOTENCY_HEADER).map(|key| key.to_str().unwrap_or_default());
+    let attempt = key.map(|key| Attempt::new(key, &key_hash, &request)).transpose()?;
+    let ask = Ask { origin: &origin, key_hash: &key_hash, request: &request, attempt: attempt.as_ref() };
+    let started = launch::launch(&app, &ask).await?;
     let reply = ExecutionStarted {
         log_url: origin.log_link(&app, &started.execution_id).await?,
         status: started.status,
+        queue_position: started.queue_position,
         lock_fence: started.lock_fence,
         execution_id: started.execution_id,
     };
@@ -65,22 +74,19 @@ pub struct ListQuery {
 pub async fn list(
     State(app): Context,
     headers: HeaderMap,
-    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+    query_: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<ExecutionList>> {
     let caller = auth::caller(&app, &headers, Role::Viewer).await?;
-    let Query(query) = query.map_err(|error| ApiError::new(ErrorCode::InvalidRequest, error.body_text()))?;
-    let invalid = |field, problem| ApiError::from(Invalid { field, problem });
-    let status = query.status.as_deref().map(str::parse).transpose().map_err(|problem| invalid("status", problem))?;
-    let since = query.since.as_deref().map(|since| {
-        parse_rfc3339(since).map(rfc3339).ok_or_else(|| invalid("since", "must be an RFC 3339 time".to_owned()))
-    });
+    let query = query(query_)?;
+    let status = query.status.as_deref().map(str::parse).transpose();
+    let status = status.map_err(|problem| Invalid { field: "status", problem })?;
     let user = query.user.or_else(|| (!query.all.unwrap_or(false)).then_some(caller.user.email));
-    let filter = Filter { user, status, lock: query.lock, since: since.transpose()? };
+    let filter = Filter { user, status, lock: query.lock, since: since(query.since.as_deref())? };
     let limit = history::limit(query.limit.as_deref())?;
     Ok(Json(history::page(&app, &filter, limit, query.cursor.as_deref()).await?))
 }
 
-async fn found(app: &App, id: &str) -> Result<executions::Row> {
+async fn found(app: &App, id: &str) -> Result<Row> {
     let id = execution_id(id)?;
     let row = executions::get(app, &id).await?;
     row.ok_or_else(|| ApiError::not_found(format!("execution `{id}`")))
@@ -105,11 +111,12 @@ pub async fn stop(
         let message = format!("`{id}` is an execution of {}", row.execution.user_email);
         return Err(ApiError::new(ErrorCode::Forbidden, message).hint("its owner or an admin can stop it"));
     }
-    let email = &caller.user.email;
     let source_ip = &Origin::of(&headers).source_ip;
-    let details = json!({ "owner": row.execution.user_email, "result": "accepted" });
-    let entry = audit::Entry { actor: email, action: "execution.stop", target: row.id().as_str(), source_ip, details };
-    let items = vec![executions::set_stopping(&app, row.id(), email)?, audit::append(&app, &entry)?];
+    if row.execution.status == Status::Queued && stop_waiting(&app, &caller, source_ip, &row).await? {
+        return Ok((StatusCode::OK, Json(found(&app, &id).await?.execution)));
+    }
+    let entry = stop_entry(&caller, source_ip, &row, audit::Result::Accepted);
+    let items = vec![executions::set_stopping(&app, row.id(), &caller.user.email)?, audit::append(&app, &entry)?];
     if let Outcome::Refused(_) = transaction::write(&app.dynamodb, items, None).await? {
         let row = found(&app, &id).await?;
         let message = format!("`{id}` is over already: {}", row.execution.status);
@@ -118,7 +125,26 @@ pub async fn stop(
     // Read again: its task may have been noted since. One that is noted later is stopped by whoever notes it.
     let row = found(&app, &id).await?;
     if let Some(arn) = &row.execution.task_arn {
-        tasks::stop(&app, arn, &format!("stopped by {email}")).await?;
+        tasks::stop(&app, arn, &format!("stopped by {}", caller.user.email)).await?;
     }
     Ok((StatusCode::ACCEPTED, Json(row.execution)))
+}
+
+/// One that waits has no task to wait for: it is over at once. `false`: it does not wait any more.
+async fn stop_waiting(app: &App, caller: &Caller, source_ip: &str, row: &Row) -> Result<bool> {
+    let entry = audit::append(app, &stop_entry(caller, source_ip, row, audit::Result::Done))?;
+    let reason = format!("stopped by {} while it waited for its lock", caller.user.email);
+    Ok(queue::leave(app, row, Status::Stopped, reason, Some(entry)).await?)
+}
+
+fn stop_entry<'a>(caller: &'a Caller, source_ip: &'a str, row: &'a Row, result: audit::Result) -> audit::Entry<'a> {
+    let details = json!({ "owner": row.execution.user_email });
+    audit::Entry {
+        actor: &caller.user.email,
+        action: "execution.stop",
+        target: row.id().as_str(),
+        source_ip,
+        result,
+        details,
+    }
 }

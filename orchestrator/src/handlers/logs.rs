@@ -19,7 +19,7 @@ use crate::{
     auth,
     error::{ApiError, Result},
     feed, repair,
-    store::executions,
+    store::{executions, row::Row, settings},
     viewer,
 };
 
@@ -42,7 +42,8 @@ pub async fn by_key(
 ) -> Result<Json<LogPage>> {
     let caller = auth::caller(&app, &headers, Role::Viewer).await?;
     let row = row(&app, &id).await?;
-    if !caller.may_read(&row.execution.user_email) {
+    let shared = async { anyhow::Ok(caller.user.role >= Role::Member && settings::get(&app).await?.0.shared_logs) };
+    if !caller.may_read(&row.execution.user_email) && !shared.await? {
         let message = format!("the log of `{id}` is for {} and admins", row.execution.user_email);
         return Err(ApiError::new(ErrorCode::Forbidden, message));
     }
@@ -70,13 +71,13 @@ pub async fn by_token(
     page(&app, row, &query).await
 }
 
-async fn row(app: &App, id: &str) -> Result<executions::Row> {
+async fn row(app: &App, id: &str) -> Result<Row> {
     let id = execution_id(id)?;
     let row = executions::get(app, &id).await?.ok_or_else(|| ApiError::not_found(format!("execution `{id}`")))?;
     Ok(row)
 }
 
-async fn page(app: &App, row: executions::Row, query: &PageQuery) -> Result<Json<LogPage>> {
+async fn page(app: &App, row: Row, query: &PageQuery) -> Result<Json<LogPage>> {
     let limit = match query.limit.as_deref().map(str::parse) {
         None => MAX_LINES,
         Some(Ok(limit @ 1..=MAX_LINES)) => limit,

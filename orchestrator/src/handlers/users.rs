@@ -1,4 +1,4 @@
-//! Users: list, add, revoke.
+//! Users: list, add, change, give a new key, revoke.
 
 use axum::{
     Json,
@@ -8,7 +8,7 @@ use axum::{
 };
 use runvoy_api::{
     error::ErrorCode,
-    user::{Role, User, UserAdded, UserList, UserRequest, validate_email},
+    user::{Role, User, UserAdded, UserChange, UserList, UserRequest, validate_email, validate_role},
 };
 use serde_json::json;
 
@@ -18,12 +18,12 @@ use crate::{
     error::{ApiError, Result},
     json,
     origin::Origin,
-    store::{audit, keys},
+    store::{audit, users},
 };
 
 pub async fn list(State(app): Context, headers: HeaderMap) -> Result<Json<UserList>> {
     auth::caller(&app, &headers, Role::Admin).await?;
-    Ok(Json(UserList { users: keys::list(&app).await? }))
+    Ok(Json(UserList { users: users::list(&app).await? }))
 }
 
 pub async fn add(State(app): Context, headers: HeaderMap, body: Body) -> Result<(StatusCode, Json<UserAdded>)> {
@@ -31,14 +31,16 @@ pub async fn add(State(app): Context, headers: HeaderMap, body: Body) -> Result<
     let UserRequest { email, role } = json::read(body).await?;
     validate_email(&email)?;
     let role = role.unwrap_or(Role::Member);
+    validate_role(role)?;
     let entry = audit::Entry {
         actor: &caller.user.email,
         action: "user.add",
         target: &email,
         source_ip: &Origin::of(&headers).source_ip,
-        details: json!({ "role": role, "result": "done" }),
+        result: audit::Result::Done,
+        details: json!({ "role": role }),
     };
-    let key = keys::add(&app, &email, role, audit::append(&app, &entry)?).await?;
+    let key = users::add(&app, &email, role, audit::append(&app, &entry)?).await?;
     let key = key.ok_or_else(|| {
         ApiError::new(ErrorCode::Conflict, format!("`{email}` has a key already"))
             .hint(format!("revoke it first: `runvoy admin revoke-user {email}`"))
@@ -57,8 +59,55 @@ pub async fn revoke(State(app): Context, headers: HeaderMap, Path(email): Path<S
         action: "user.revoke",
         target: &email,
         source_ip: &Origin::of(&headers).source_ip,
-        details: json!({ "result": "done" }),
+        result: audit::Result::Done,
+        details: json!({}),
     };
-    let revoked = keys::revoke(&app, &email, audit::append(&app, &entry)?).await?;
-    Ok(Json(revoked.ok_or_else(|| ApiError::not_found(format!("user `{}` with a key", email.escape_debug())))?))
+    let revoked = users::revoke(&app, &email, audit::append(&app, &entry)?).await?;
+    Ok(Json(revoked.ok_or_else(|| no_key(&email))?))
+}
+
+/// Another role, another policy, or both; from the user's next request on.
+pub async fn change(
+    State(app): Context,
+    headers: HeaderMap,
+    Path(email): Path<String>,
+    body: Body,
+) -> Result<Json<User>> {
+    let caller = auth::caller(&app, &headers, Role::Admin).await?;
+    let change: UserChange = json::read(body).await?;
+    change.validate()?;
+    if caller.user.email == email && change.role.is_some_and(|role| role != Role::Admin) {
+        let message = "you can't take your own role away: a deployment must not lose its last admin";
+        return Err(ApiError::new(ErrorCode::Conflict, message).hint("another admin can"));
+    }
+    let entry = audit::Entry {
+        actor: &caller.user.email,
+        action: "user.change",
+        target: &email,
+        source_ip: &Origin::of(&headers).source_ip,
+        result: audit::Result::Done,
+        details: json!(change),
+    };
+    let changed = users::change(&app, &email, &change, audit::append(&app, &entry)?).await?;
+    Ok(Json(changed.ok_or_else(|| no_key(&email))?))
+}
+
+/// A new key for the old one, which is refused from now on.
+pub async fn rotate(State(app): Context, headers: HeaderMap, Path(email): Path<String>) -> Result<Json<UserAdded>> {
+    let caller = auth::caller(&app, &headers, Role::Admin).await?;
+    let entry = audit::Entry {
+        actor: &caller.user.email,
+        action: "user.rotate",
+        target: &email,
+        source_ip: &Origin::of(&headers).source_ip,
+        result: audit::Result::Done,
+        details: json!({}),
+    };
+    let rotated = users::rotate(&app, &email, audit::append(&app, &entry)?).await?;
+    let (key, role) = rotated.ok_or_else(|| no_key(&email))?;
+    Ok(Json(UserAdded { email, role, api_key: key.reveal().to_owned() }))
+}
+
+fn no_key(email: &str) -> ApiError {
+    ApiError::not_found(format!("user `{}` with a key", email.escape_debug()))
 }

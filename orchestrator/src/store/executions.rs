@@ -1,7 +1,9 @@
-//! Execution rows.
+//! Writes to execution rows: each is conditional on where the execution stands.
 
 use anyhow::Context;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update, builders::UpdateBuilder,
+};
 use runvoy_api::{
     execution::Execution,
     id::{ExecutionId, rfc3339},
@@ -10,75 +12,31 @@ use runvoy_api::{
 };
 use time::OffsetDateTime;
 
-use super::item::{self, Item, Read, bool, n, s};
-use crate::app::App;
+use super::{
+    item::{self, Item, bool, n, s},
+    row::{Row, row},
+};
+use crate::{app::App, tasks::RunTask};
 
-/// A row: what the API shows, and what only the orchestrator needs.
-#[derive(Debug, Clone)]
-pub struct Row {
-    pub execution: Execution,
-    /// Family of its task definition, for finding its task.
-    pub family: String,
-    /// The newest `version` of the task that was seen.
-    pub task_version: i64,
-    /// Who asked for it to stop.
-    pub stop_requested_by: Option<String>,
-}
+/// Statuses with a task, or with one to come: what every write to a launched execution rests on.
+pub const LAUNCHED: &[Status] = &[Status::Starting, Status::Running, Status::Stopping];
 
-impl Row {
-    pub fn id(&self) -> &ExecutionId {
-        &self.execution.execution_id
+/// The one status before that.
+pub const QUEUED: &[Status] = &[Status::Queued];
+
+/// Adds the condition that the row is in one of these statuses.
+fn only_if(mut update: UpdateBuilder, statuses: &[Status]) -> UpdateBuilder {
+    let names: Vec<String> = statuses.iter().map(|status| format!(":{status}")).collect();
+    for (name, status) in names.iter().zip(statuses) {
+        update = update.expression_attribute_values(name, s(status.as_str()));
     }
+    update
+        .condition_expression(format!("#status IN ({})", names.join(", ")))
+        .expression_attribute_names("#status", "status")
 }
 
-/// The row's condition that it is not over: what every write to an accepted execution rests on.
-pub const OPEN: &str = "#status IN (:queued, :starting, :running, :stopping)";
-
-/// The values of [`OPEN`].
-pub fn open_values() -> impl Iterator<Item = (String, AttributeValue)> {
-    let open = Status::ALL.into_iter().filter(|status| !status.is_terminal());
-    open.map(|status| (format!(":{status}"), s(status.as_str())))
-}
-
-/// Reads what [`put`] and the updates wrote, or what an index carries of it.
-pub fn execution(row: &Item) -> Option<Execution> {
-    let execution_id: ExecutionId = row.text(EXECUTIONS.partition)?.parse().ok()?;
-    let task_arn = row.owned("task_arn");
-    Some(Execution {
-        status: row.text("status")?.parse().ok()?,
-        user_email: row.owned("user_email")?,
-        command: row.owned("command")?,
-        image: row.owned("image")?,
-        lock_name: row.owned("lock_name"),
-        lock_fence: row.number("lock_fence"),
-        started_at: execution_id.started_at(),
-        completed_at: row.owned("completed_at"),
-        exit_code: row.number("exit_code"),
-        reason: row.owned("reason"),
-        duration_seconds: row.number("duration_seconds"),
-        cost_usd: row.number("cost_usd"),
-        cost_basis: row.owned("cost_basis"),
-        log_stream_name: task_arn.as_deref().map(crate::tasks::log_stream),
-        task_arn,
-        cpu: row.number("cpu")?,
-        memory: row.number("memory")?,
-        timeout_seconds: row.number("timeout_seconds")?,
-        spot: row.flag("spot"),
-        execution_id,
-    })
-}
-
-fn row(item: &Item) -> Option<Row> {
-    Some(Row {
-        execution: execution(item)?,
-        family: item.owned("family")?,
-        task_version: item.number("task_version").unwrap_or_default(),
-        stop_requested_by: item.owned("stop_requested_by"),
-    })
-}
-
-/// Writes a new row with the rendered RunTask request in it: the row stands before its task, always.
-pub fn put(app: &App, new: &Execution, family: &str, run_task: &str) -> anyhow::Result<TransactWriteItem> {
+/// Writes a new row: it stands before its task, always. One that waits carries what its task is to be asked for with.
+pub fn put(app: &App, new: &Execution, task: &RunTask) -> anyhow::Result<TransactWriteItem> {
     let mut row = item::new();
     let mut set = |name: &str, value| row.insert(name.to_owned(), value);
     set(EXECUTIONS.partition, s(new.execution_id.as_str()));
@@ -91,15 +49,32 @@ pub fn put(app: &App, new: &Execution, family: &str, run_task: &str) -> anyhow::
     set("memory", n(new.memory));
     set("timeout_seconds", n(new.timeout_seconds));
     set("spot", bool(new.spot));
-    set("family", s(family));
-    set("run_task", s(run_task));
-    if let (Some(lock), Some(fence)) = (&new.lock_name, new.lock_fence) {
+    set("family", s(&task.family));
+    if let Some(lock) = &new.lock_name {
         set("lock_name", s(lock));
+    }
+    if let Some(fence) = new.lock_fence {
         set("lock_fence", n(fence));
+    }
+    if let Some(until) = &new.wait_until {
+        set("wait_until", s(until));
+        set("run_task", s(serde_json::to_string(task)?));
     }
     let put = Put::builder().table_name(&app.deployment.executions).set_item(Some(row));
     let put = put.condition_expression("attribute_not_exists(execution_id)").build()?;
     Ok(TransactWriteItem::builder().put(put).build())
+}
+
+/// Takes the execution out of the queue: it has its lock now, under this fence.
+pub fn set_launched(app: &App, id: &ExecutionId, fence: u64, at: OffsetDateTime) -> anyhow::Result<TransactWriteItem> {
+    let update = Update::builder()
+        .table_name(&app.deployment.executions)
+        .set_key(Some(key(id)))
+        .update_expression("SET #status = :starting, lock_fence = :fence, launched_at = :at REMOVE run_task")
+        .expression_attribute_values(":starting", s(Status::Starting.as_str()))
+        .expression_attribute_values(":fence", n(fence))
+        .expression_attribute_values(":at", s(rfc3339(at)));
+    Ok(TransactWriteItem::builder().update(only_if(update, QUEUED).build()?).build())
 }
 
 fn key(id: &ExecutionId) -> Item {
@@ -169,19 +144,14 @@ pub async fn set_running(app: &App, id: &ExecutionId, task_arn: &str, version: i
     }
 }
 
-/// Marks the execution as being stopped, if it is not over.
+/// Marks the execution as being stopped, if it is not over. One in the queue needs no stopping: it is ended.
 pub fn set_stopping(app: &App, id: &ExecutionId, by: &str) -> anyhow::Result<TransactWriteItem> {
-    let mut update = Update::builder()
+    let update = Update::builder()
         .table_name(&app.deployment.executions)
         .set_key(Some(key(id)))
         .update_expression("SET #status = :stopping, stop_requested_by = if_not_exists(stop_requested_by, :by)")
-        .condition_expression(OPEN)
-        .expression_attribute_names("#status", "status")
         .expression_attribute_values(":by", s(by));
-    for (name, value) in open_values() {
-        update = update.expression_attribute_values(name, value);
-    }
-    Ok(TransactWriteItem::builder().update(update.build()?).build())
+    Ok(TransactWriteItem::builder().update(only_if(update, LAUNCHED).build()?).build())
 }
 
 /// How an execution ended.
@@ -196,23 +166,17 @@ pub struct End {
     pub task_version: i64,
 }
 
-/// The one terminal transition: refused if the execution is over already.
-pub fn finish(app: &App, id: &ExecutionId, end: &End) -> anyhow::Result<TransactWriteItem> {
+/// The one terminal transition, from one of these statuses: refused if the execution is over already.
+pub fn finish(app: &App, id: &ExecutionId, end: &End, from: &[Status]) -> anyhow::Result<TransactWriteItem> {
     let seconds = (end.at - id.started()).whole_seconds().max(0);
     let mut sets =
         vec!["#status = :end", "completed_at = :at", "duration_seconds = :seconds", "task_version = :version"];
-    let mut update = Update::builder()
-        .table_name(&app.deployment.executions)
-        .set_key(Some(key(id)))
-        .condition_expression(OPEN)
-        .expression_attribute_names("#status", "status")
+    let update = Update::builder().table_name(&app.deployment.executions).set_key(Some(key(id)));
+    let mut update = only_if(update, from)
         .expression_attribute_values(":end", s(end.status.as_str()))
         .expression_attribute_values(":at", s(rfc3339(end.at)))
         .expression_attribute_values(":seconds", n(seconds))
         .expression_attribute_values(":version", n(end.task_version));
-    for (name, value) in open_values() {
-        update = update.expression_attribute_values(name, value);
-    }
     if let Some(exit_code) = end.exit_code {
         sets.push("exit_code = :exit");
         update = update.expression_attribute_values(":exit", n(exit_code));
@@ -231,6 +195,7 @@ pub fn finish(app: &App, id: &ExecutionId, end: &End) -> anyhow::Result<Transact
         update = update.expression_attribute_values(":arn", s(arn));
         update = update.expression_attribute_values(":stream", s(crate::tasks::log_stream(arn)));
     }
-    let update = update.update_expression(format!("SET {}", sets.join(", "))).build()?;
+    // What its task was to be asked for with is of no use to anybody now.
+    let update = update.update_expression(format!("SET {} REMOVE run_task", sets.join(", "))).build()?;
     Ok(TransactWriteItem::builder().update(update).build())
 }

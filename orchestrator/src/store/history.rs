@@ -6,19 +6,21 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use anyhow::Context;
+use aws_sdk_dynamodb::types::Select;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use runvoy_api::{
     error::{ErrorCode, Invalid},
     execution::{Execution, ExecutionList},
-    id::ExecutionId,
+    id::{ExecutionId, rfc3339},
     infra::{EXECUTIONS, Index},
     status::Status,
+    timeout::Timeout,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
-    executions::execution,
     item::{Item, s},
+    row::execution,
 };
 use crate::{
     app::App,
@@ -64,6 +66,31 @@ pub async fn page(app: &App, filter: &Filter, limit: usize, cursor: Option<&str>
     }
     let more = sources.iter().any(|source| !source.ended || !source.heads.is_empty());
     Ok(ExecutionList { executions, cursor: more.then(|| encode(&sources)) })
+}
+
+/// How many executions of a user are not over. None can be older than the longest wait and the longest run together.
+pub async fn count_open(app: &App, user: &str) -> anyhow::Result<usize> {
+    let oldest = app.now() - time::Duration::seconds(2 * i64::from(Timeout::MAX.seconds())) - time::Duration::HOUR;
+    let mut query = app
+        .dynamodb
+        .query()
+        .table_name(&app.deployment.executions)
+        .index_name(EXECUTIONS.indexes[0].name)
+        .key_condition_expression("user_email = :user AND started_at >= :oldest")
+        .filter_expression("#status IN (:queued, :starting, :running, :stopping)")
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":user", s(user))
+        .expression_attribute_values(":oldest", s(rfc3339(oldest)))
+        .select(Select::Count);
+    for status in Status::ALL.into_iter().filter(|status| !status.is_terminal()) {
+        query = query.expression_attribute_values(format!(":{status}"), s(status.as_str()));
+    }
+    let mut pages = query.into_paginator().send();
+    let mut count = 0;
+    while let Some(page) = pages.next().await {
+        count += usize::try_from(page.context("counting executions")?.count()).unwrap_or_default();
+    }
+    Ok(count)
 }
 
 fn sources<'a>(filter: &'a Filter, cursor: &Cursor) -> Vec<Source<'a>> {

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
 };
 use std::time::Duration;
 
-const TRIES: u32 = 5;
+const TRIES: u32 = 8;
 
 /// How a transaction ended that DynamoDB decided on.
 #[derive(Debug)]
@@ -57,8 +57,8 @@ fn positions(reasons: &[CancellationReason], code: &str) -> Vec<usize> {
     matching.map(|(position, _)| position).collect()
 }
 
-/// Full jitter: anything up to 50 ms, doubled with each attempt.
+/// Full jitter: anything up to 50 ms, doubled with each attempt up to 800 ms.
 fn backoff(attempt: u32) -> anyhow::Result<Duration> {
     let [random] = crate::app::random::<1>()?;
-    Ok(Duration::from_millis(50 << attempt).mul_f64(f64::from(random) / 255.0))
+    Ok(Duration::from_millis(50 << attempt.min(4)).mul_f64(f64::from(random) / 255.0))
 }

@@ -32,7 +32,7 @@ pub async fn run(args: Args, profile: Option<&str>) -> Result<()> {
         return ui::json(&client.get::<Value>("/users").await?);
     }
     let list: UserList = client.get("/users").await?;
-    let mut table = Table::new(["EMAIL", "ROLE", "KEY", "MADE", "LAST USED"]);
+    let mut table = Table::new(["EMAIL", "ROLE", "KEY", "POLICY", "MADE", "LAST USED"]);
     for user in &list.users {
         let key = if user.revoked {
             Cell::styled("revoked", Style::new().red())
@@ -40,7 +40,9 @@ pub async fn run(args: Args, profile: Option<&str>) -> Result<()> {
             Cell::styled("active", Style::new().green())
         };
         let last_used = user.last_used.as_deref().map_or_else(|| "never".to_owned(), ui::ago);
-        table.push([(&user.email).into(), user.role.into(), key, ui::ago(&user.created_at).into(), last_used.into()]);
+        let policy = if user.policy.is_some() { "yes" } else { "-" };
+        let made = ui::ago(&user.created_at);
+        table.push([(&user.email).into(), user.role.into(), key, policy.into(), made.into(), last_used.into()]);
     }
     table.print()
 }

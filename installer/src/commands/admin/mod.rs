@@ -3,6 +3,9 @@
 pub mod add_user;
 pub mod list_users;
 pub mod revoke_user;
+pub mod rotate_key;
+pub mod set_policy;
+pub mod set_role;
 
 use crate::error::Result;
 
@@ -13,6 +16,12 @@ pub enum Command {
     AddUser(add_user::Args),
     /// List users
     ListUsers(list_users::Args),
+    /// Change a user's role
+    SetRole(set_role::Args),
+    /// Say what a user's commands may be
+    SetPolicy(set_policy::Args),
+    /// Give a user a new key for the old one
+    RotateKey(rotate_key::Args),
     /// Revoke a user's key
     RevokeUser(revoke_user::Args),
 }
@@ -22,6 +31,9 @@ pub async fn run(command: Command, profile: Option<&str>) -> Result<()> {
     match command {
         Command::AddUser(args) => add_user::run(args, profile).await,
         Command::ListUsers(args) => list_users::run(args, profile).await,
+        Command::SetRole(args) => set_role::run(args, profile).await,
+        Command::SetPolicy(args) => set_policy::run(args, profile).await,
+        Command::RotateKey(args) => rotate_key::run(args, profile).await,
         Command::RevokeUser(args) => revoke_user::run(args, profile).await,
     }
 }

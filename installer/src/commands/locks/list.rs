@@ -30,13 +30,14 @@ pub async fn run(args: Args, profile: Option<&str>) -> Result<()> {
         ui::note("no lock is held");
         return Ok(());
     }
-    let mut table = Table::new(["LOCK", "HELD BY", "SINCE", "OVERDUE", "EXECUTION"]);
+    let mut table = Table::new(["LOCK", "HELD BY", "SINCE", "OVERDUE", "WAITING", "EXECUTION"]);
     for lock in &list.locks {
         table.push([
             (&lock.lock_name).into(),
             (&lock.user_email).into(),
             ui::ago(&lock.acquired_at).into(),
             ui::ago(&lock.expires_at).into(),
+            lock.waiters.len().into(),
             (&lock.execution_id).into(),
         ]);
     }

@@ -1,6 +1,7 @@
 //! `runvoy locks`.
 
 pub mod list;
+pub mod release;
 
 use crate::error::Result;
 
@@ -9,11 +10,14 @@ use crate::error::Result;
 pub enum Command {
     /// List the locks that are held
     List(list::Args),
+    /// Stop whoever holds a lock (admins)
+    Release(release::Args),
 }
 
 /// Runs it.
 pub async fn run(command: Command, profile: Option<&str>) -> Result<()> {
     match command {
         Command::List(args) => list::run(args, profile).await,
+        Command::Release(args) => release::run(args, profile).await,
     }
 }

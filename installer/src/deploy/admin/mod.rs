@@ -37,7 +37,7 @@ pub async fn seed(aws: &Aws, stack: &str, endpoint: &str, email: &str, config: &
         return settle(&keys, &first, &mut saved).await;
     }
     let key = reserve(&keys, &mut saved).await?;
-    let details = serde_json::json!({ "role": Role::Admin, "result": "done" });
+    let details = serde_json::json!({ "role": Role::Admin });
     let items = vec![
         keys.put_key(&key, email)?,
         keys.put_user(email, &key, None)?,

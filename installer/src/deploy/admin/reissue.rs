@@ -61,7 +61,7 @@ async fn replace(keys: &Keys<'_>, first: &str, owner: Option<&str>, email: &str,
         keys.put_key(key, email)?,
         keys.put_first_admin(key, Some(first))?,
         keys.put_user(email, key, theirs.as_deref())?,
-        keys.audit("user.reissue", email, &json!({ "replaces": owner, "result": "done" }))?,
+        keys.audit("user.reissue", email, &json!({ "replaces": owner }))?,
     ];
     let other = theirs.as_deref().filter(|hash| *hash != first);
     for hash in [Some(first), other].into_iter().flatten() {

@@ -124,6 +124,7 @@ impl<'a> Keys<'a> {
             ("actor", s(&self.aws.identity)),
             ("action", s(action)),
             ("target", s(target)),
+            ("result", s("done")),
             ("source_ip", s("unknown")),
             ("details", s(details.to_string())),
         ];

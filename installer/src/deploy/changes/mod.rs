@@ -4,12 +4,12 @@ mod diff;
 mod indexes;
 mod show;
 
-use std::{collections::BTreeMap, fmt::Display};
+use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::types::{
     Change as AwsChange, ChangeAction, ChangeSource, PolicyAction, Replacement as AwsReplacement, ResourceChange,
 };
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
@@ -35,7 +35,6 @@ pub struct Change {
     /// What it is, in the admin's words.
     pub what: String,
     /// What it belongs to.
-    #[serde(serialize_with = "as_text")]
     pub group: Group,
     /// Whether something would be lost with it.
     pub holds_data: bool,
@@ -75,10 +74,6 @@ pub enum Replacement {
     Maybe,
     /// It becomes another one.
     Yes,
-}
-
-fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
 }
 
 /// What templates tell of their resources; the newer one counts.

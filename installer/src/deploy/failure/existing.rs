@@ -17,6 +17,7 @@ pub struct Existing {
     /// AWS's name for it.
     pub physical: String,
     /// US dollars a month for its being there, if it costs anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub monthly: Option<f64>,
 }
 

@@ -41,8 +41,10 @@ pub struct Card {
     /// What failed first, in the admin's words.
     pub what: String,
     /// Its logical id.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub logical: Option<String>,
     /// Its type.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// What AWS said.
     pub reason: String,
@@ -51,6 +53,7 @@ pub struct Card {
     /// What to do next.
     pub next: String,
     /// What exists now; none if AWS did not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub exists: Option<Vec<Existing>>,
 }
 
@@ -96,6 +99,7 @@ impl Operation<'_> {
         exists: Option<Vec<Existing>>,
     ) -> Card {
         let reason = cause.as_ref().map(|cause| cause.reason.clone()).or(reason);
+        let reason = reason.filter(|reason| !reason.is_empty());
         let reason = reason.unwrap_or_else(|| "AWS gave no reason".to_owned());
         let place = Place { deployment: self.deployment, region: &aws.region, identity: &aws.identity };
         let advice = advise(&reason, &place);

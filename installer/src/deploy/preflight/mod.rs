@@ -11,7 +11,11 @@ mod stacks;
 mod toolchain;
 mod xml;
 
-use std::{future::Future, path::Path, time::Duration};
+use std::{
+    future::Future,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use console::style;
 use serde_json::{Value, json};
@@ -26,6 +30,8 @@ pub use service_role::create_service_linked_role;
 
 /// A check that takes longer is unknown. With process start and network it keeps the whole under 5 seconds.
 const LIMIT: Duration = Duration::from_secs(4);
+/// What the admin's choices take is looked at when they are known. If all else has taken its time, so long is left for it.
+const LEAST: Duration = Duration::from_millis(500);
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +73,8 @@ pub struct Report {
     pub zones: Vec<String>,
     /// How long things took in this account before.
     pub learned: Learned,
+    /// How long it took to look.
+    pub took: Duration,
 }
 
 /// What one check looks at.
@@ -79,6 +87,7 @@ struct Subject<'a> {
 /// Checks what does not depend on the admin's choices, all at once. A deployment that `exists` needs no room. Changes
 /// nothing, and ends within five seconds, whatever hangs.
 pub async fn run(aws: &Aws, deployment: &str, exists: bool) -> Report {
+    let began = Instant::now();
     let subject = &Subject { aws, deployment, stacks: stacks::Stacks::new(aws, deployment) };
     let room = async { if exists { (vec![], None) } else { room(subject).await } };
     let (region, permissions, (role, service_linked_role), (room, zones), learned) = tokio::join!(
@@ -94,6 +103,7 @@ pub async fn run(aws: &Aws, deployment: &str, exists: bool) -> Report {
         service_linked_role: service_linked_role.unwrap_or_default(),
         zones: zones.unwrap_or_default(),
         learned: learned.unwrap_or_else(|_| Learned::none()),
+        took: began.elapsed(),
     }
 }
 
@@ -111,13 +121,14 @@ async fn room(subject: &Subject<'_>) -> (Vec<Check>, Option<Vec<String>>) {
 }
 
 /// Checks what the admin's choices take: what builds the code for their architecture, from this checkout if it is built;
-/// room for a network of their own; and what only these choices must be allowed. Within five seconds, like the rest.
+/// room for a network of their own; and what only these choices must be allowed. AWS has what of its time is not `spent` yet.
 pub async fn choices(
     aws: &Aws,
     deployment: &str,
     answers: &Answers,
     checkout: Option<&Path>,
     exists: bool,
+    spent: Duration,
 ) -> Vec<Check> {
     let subject = Subject { aws, deployment, stacks: stacks::Stacks::new(aws, deployment) };
     let toolchain = async {
@@ -131,8 +142,9 @@ pub async fn choices(
         Some(check("vpcs", quotas::vpcs(&subject)).await)
     };
     let allowed = async {
+        let limit = LIMIT.saturating_sub(spent).max(LEAST);
         let look = permissions::check_choices(aws, deployment, answers);
-        let outcome = timeout(LIMIT, look).await.unwrap_or_else(|_| Some(Outcome::slow(LIMIT)))?;
+        let outcome = timeout(limit, look).await.unwrap_or_else(|_| Some(Outcome::slow(limit)))?;
         Some(Check { name: "choices", outcome })
     };
     let (toolchain, vpcs, allowed) = tokio::join!(toolchain, vpcs, allowed);
@@ -208,7 +220,10 @@ impl Outcome {
     }
 
     fn slow(limit: Duration) -> Self {
-        Self::unknown(format!("no answer within {limit:?}"), "run it again, or go on without knowing")
+        Self::unknown(
+            format!("no answer within {:.1} seconds", limit.as_secs_f64()),
+            "run it again, or go on without knowing",
+        )
     }
 
     /// A call that was to tell has failed. `action` is what one has to be allowed to make it.

@@ -49,15 +49,17 @@ pub async fn create_service_linked_role(aws: &Aws, step: &Step) -> Result<()> {
     let hint = format!(
         "`aws iam create-service-linked-role --aws-service-name {ECS}` by somebody who may, then run this again"
     );
-    match aws.query(Service::Iam, "CreateServiceLinkedRole", &[("AWSServiceName", ECS)]).await {
-        Ok(_) => {}
-        Err(error) if exists(&error) => return Ok(()),
-        // It may have been made: looking tells.
-        Err(error) if error.is_uncertain() => {}
-        Err(error) => return Err(error).context(format!("can't create the role `{ROLE}`")).hint(hint),
+    let (start, mut pause) = (Instant::now(), Duration::from_millis(500));
+    loop {
+        match aws.query(Service::Iam, "CreateServiceLinkedRole", &[("AWSServiceName", ECS)]).await {
+            Ok(_) => break,
+            Err(error) if exists(&error) => return Ok(()),
+            // It may have been made or not: asked again, AWS makes no second one.
+            Err(error) if error.is_uncertain() && start.elapsed() < PATIENCE => sleep(pause).await,
+            Err(error) => return Err(error).context(format!("can't create the role `{ROLE}`")).hint(hint),
+        }
     }
     step.detail("waiting for AWS to show it");
-    let (start, mut pause) = (Instant::now(), Duration::from_millis(500));
     while !find(aws).await.context(format!("can't see whether the role `{ROLE}` is there"))? {
         if start.elapsed() >= PATIENCE {
             let problem = format!("the role `{ROLE}` did not show up within {} seconds", PATIENCE.as_secs());

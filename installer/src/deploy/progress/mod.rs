@@ -85,6 +85,15 @@ pub enum ResourceState {
 #[derive(Clone)]
 pub struct Progress(Arc<Mutex<Board>>);
 
+/// A terminal without the live lines, as long as this lives.
+pub struct Aside<'a>(&'a Progress);
+
+impl Drop for Aside<'_> {
+    fn drop(&mut self) {
+        self.0.hold(false);
+    }
+}
+
 /// One thing that is under way. If it is dropped without an outcome, it has failed.
 pub struct Step {
     progress: Progress,
@@ -136,10 +145,14 @@ impl Progress {
     /// Clears the live lines while `f` has the terminal for itself: for prompts. Steps go on meanwhile; what they have
     /// to say on the terminal waits.
     pub fn suspend<T>(&self, f: impl FnOnce() -> T) -> T {
+        let _aside = self.aside();
+        f()
+    }
+
+    /// The same until what this returns is dropped.
+    pub fn aside(&self) -> Aside<'_> {
         self.hold(true);
-        let result = f();
-        self.hold(false);
-        result
+        Aside(self)
     }
 
     fn hold(&self, hold: bool) {

@@ -91,6 +91,11 @@ fn is_ours(end: &End, wanted: &Wanted<'_>) -> bool {
     end.token.as_deref().is_some_and(|token| token.starts_with(&wanted.mark()))
 }
 
+/// Refuses a stack that none of our calls leads out of.
+pub fn check_way_out(stack: &Stack, name: &str, region: &str) -> Result<()> {
+    if Move::from(stack.stack_status()) == Move::Stop { Err(stuck(stack, name, region)) } else { Ok(()) }
+}
+
 fn stuck(stack: &Stack, name: &str, region: &str) -> Error {
     let status = stack.stack_status().map_or("unknown", StackStatus::as_str);
     let cause = Error::new(stack.stack_status_reason().unwrap_or("AWS gave no reason"));
@@ -98,7 +103,7 @@ fn stuck(stack: &Stack, name: &str, region: &str) -> Error {
         "`aws cloudformation describe-stack-events --region {region} --stack-name {name}` shows what is in its way; \
          put that right or ask AWS's support, then run this again"
     );
-    cause.context(format!("stack `{name}` is stuck in `{status}`, and nothing was changed")).hint(hint)
+    cause.context(format!("stack `{name}` is stuck in `{status}`, and nothing was changed")).hint(hint).exit(5)
 }
 
 async fn continue_rollback(aws: &Aws, operation: &Operation<'_>, step: &Step) -> Result<()> {

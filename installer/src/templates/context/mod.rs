@@ -166,6 +166,7 @@ fn table(stack: &str, table: &Table) -> Value {
         "name": table.name(stack),
         "description": format!("table: {}", table.description),
         "attributes": attributes,
+        "ttl": table.ttl,
         "key": key(table.partition, table.sort),
         "indexes": table.indexes.iter().map(index).collect::<Vec<_>>(),
     })

@@ -39,6 +39,13 @@ const RUN: Grant = Grant {
     condition: CLUSTER_ONLY,
 };
 
+const REGISTER: Grant = Grant {
+    sid: "RegisterTaskDefinitions",
+    actions: &["ecs:RegisterTaskDefinition"],
+    resources: &["arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${AWS::StackName}-*"],
+    condition: None,
+};
+
 const PASS: Grant = Grant {
     sid: "PassTaskRoles",
     actions: &["iam:PassRole"],
@@ -75,7 +82,7 @@ pub const API_GRANTS: &[Grant] = &[
     },
     Grant {
         sid: "Executions",
-        actions: &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+        actions: &["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
         resources: &["${ExecutionsTable.Arn}"],
         condition: None,
     },
@@ -91,14 +98,15 @@ pub const API_GRANTS: &[Grant] = &[
         resources: &["${LocksTable.Arn}"],
         condition: None,
     },
-    Grant { sid: "AppendAudit", actions: &["dynamodb:PutItem"], resources: &["${AuditTable.Arn}"], condition: None },
-    RUN,
     Grant {
-        sid: "RegisterTaskDefinitions",
-        actions: &["ecs:RegisterTaskDefinition"],
-        resources: &["arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:task-definition/${AWS::StackName}-*"],
+        sid: "AppendAndReadAudit",
+        // Neither UpdateItem nor DeleteItem: what is on record stays as it is.
+        actions: &["dynamodb:PutItem", "dynamodb:Query"],
+        resources: &["${AuditTable.Arn}"],
         condition: None,
     },
+    RUN,
+    REGISTER,
     PASS,
     WATCH,
     Grant {
@@ -130,11 +138,15 @@ pub const EVENTS_GRANTS: &[Grant] = &[
         condition: None,
     },
     Grant {
-        sid: "ReleaseLocks",
-        actions: &["dynamodb:UpdateItem"],
+        sid: "ReleaseAndHandOverLocks",
+        actions: &["dynamodb:GetItem", "dynamodb:UpdateItem"],
         resources: &["${LocksTable.Arn}"],
         condition: None,
     },
+    // Whoever waited for a lock is started when it comes free.
+    RUN,
+    REGISTER,
+    PASS,
     WATCH,
     Grant {
         sid: "FindTasks",

@@ -17,6 +17,8 @@ pub struct Table {
     pub sort: Option<&'static str>,
     /// Global secondary indexes.
     pub indexes: &'static [Index],
+    /// Number, seconds since the epoch: DynamoDB deletes a row some time after it. Rows without it stay for ever.
+    pub ttl: Option<&'static str>,
 }
 
 /// A global secondary index.
@@ -77,6 +79,7 @@ pub const API_KEYS: Table = Table {
     partition: "api_key_hash",
     sort: None,
     indexes: &[Index { name: "user_email", partition: "user_email", sort: None, include: &[] }],
+    ttl: None,
 };
 
 /// Who ran what, when, with which result.
@@ -91,6 +94,7 @@ pub const EXECUTIONS: Table = Table {
         Index { name: "user_email-started_at", partition: "user_email", sort: Some("started_at"), include: LISTED },
         Index { name: "status-started_at", partition: "status", sort: Some("started_at"), include: LISTED },
     ],
+    ttl: Some(IdempotencyRow::EXPIRES),
 };
 
 /// One row a lock name ever used; `holder` is there only while it is held. It has no time to live on purpose: DynamoDB
@@ -103,6 +107,7 @@ pub const LOCKS: Table = Table {
     partition: "lock_name",
     sort: None,
     indexes: &[],
+    ttl: None,
 };
 
 /// Append-only: a row a mutation, by day.
@@ -114,6 +119,7 @@ pub const AUDIT: Table = Table {
     partition: "day",
     sort: Some("entry"),
     indexes: &[],
+    ttl: None,
 };
 
 /// All of them.
@@ -134,12 +140,30 @@ impl KeyRow {
     pub const CREATED_AT: &'static str = "created_at";
     /// String: RFC 3339; absent until the key is used.
     pub const LAST_USED: &'static str = "last_used";
+    /// String: a [`crate::policy::Policy`] as JSON; absent if there is none.
+    pub const POLICY: &'static str = "policy";
     /// Boolean.
     pub const REVOKED: &'static str = "revoked";
     /// Number: the version of the row's layout, on every row of every table.
     pub const SCHEMA: &'static str = "schema";
     /// The layout that this code writes.
     pub const SCHEMA_VERSION: u32 = 1;
+}
+
+/// A row of [`EXECUTIONS`] that remembers an `Idempotency-Key`. It is on no index, so no list shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct IdempotencyRow;
+
+impl IdempotencyRow {
+    /// The sort key of all of them.
+    pub const SORT: &'static str = "idempotency";
+    /// Number: when it is forgotten, in seconds since the epoch.
+    pub const EXPIRES: &'static str = "expires_epoch";
+
+    /// Partition key: whose key and which key, as a hash.
+    pub fn key(hash: &str) -> String {
+        format!("idempotency#{hash}")
+    }
 }
 
 /// Rows of [`API_KEYS`] that make something unique: they are written in the transaction that makes it, on the condition
@@ -152,6 +176,8 @@ impl Sentinel {
     pub const FIRST_ADMIN: &'static str = "meta#first-admin";
     /// Partition key of the row with the deployment's settings.
     pub const CONFIG: &'static str = "meta#config";
+    /// String, on the row of settings: a [`crate::config::Config`] as JSON.
+    pub const SETTINGS: &'static str = "settings";
     /// String, on a sentinel: the hash of the key that it stands for.
     pub const KEY_HASH: &'static str = "key_hash";
 

@@ -25,7 +25,7 @@ pub const ENGINE: Venv =
 /// What `runvoy init` builds the orchestrator with: cargo-lambda and zig.
 pub const TOOLS: Venv =
     Venv { name: "tools", program: "cargo-lambda", requirements: include_str!("requirements-tools.txt") };
-/// What the tests check templates with: cfn-lint.
+/// What the tests check templates and events with: cfn-lint and jsonschema.
 pub const LINT: Venv = Venv { name: "lint", program: "cfn-lint", requirements: include_str!("requirements-lint.txt") };
 
 const PYTHON_HINT: &str =

@@ -39,6 +39,7 @@ fn broken(root: &Value, schema: &Map<String, Value>, keyword: &str, wanted: &Val
         "type" => match wanted.as_str().unwrap() {
             "string" => value.is_string(),
             "number" => value.is_number(),
+            "boolean" => value.is_boolean(),
             "integer" => value.is_u64() || value.is_i64(),
             "array" => value.is_array(),
             "object" => value.is_object(),
@@ -123,11 +124,16 @@ fn samples() -> Vec<Event> {
             Event::Warning { text: "w".into() },
             Event::Heartbeat { under_way: vec![under_way] },
             Event::Preflight { checks: json!([{ "name": "identity", "outcome": "pass", "text": "t", "hint": "h" }]) },
-            Event::Plan { plan: json!({ "stack": "runvoy" }) },
-            Event::Failure { failure: json!({ "reason": "r" }) },
+            Event::Plan { plan: json!({ "code_only": false, "resources": [] }) },
+            Event::Failure { failure: failure() },
             Event::Result(result),
         ])
         .collect()
+}
+
+fn failure() -> Value {
+    let [stack, status, what, reason, means, next] = ["runvoy", "NOT_CHANGED", "a table", "r", "m", "n"];
+    json!({ "stack": stack, "status": status, "what": what, "reason": reason, "means": means, "next": next })
 }
 
 /// The type of each variant: one that is added has to be added here, to the samples and to the schema.

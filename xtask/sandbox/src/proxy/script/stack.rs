@@ -109,6 +109,8 @@ pub(in crate::proxy) struct Canned {
     pub made_up: bool,
     stages: Vec<Stage>,
     current: usize,
+    /// The caller's token of the operation that a call has begun.
+    token: String,
     pub validations: Vec<Validation>,
     pub began: OffsetDateTime,
 }
@@ -126,7 +128,17 @@ impl Canned {
     pub(super) fn new(name: &str) -> Self {
         let (name, deployment) = (name.to_owned(), name.to_owned());
         let (stages, validations, began) = (Vec::new(), Vec::new(), OffsetDateTime::now_utc());
-        Self { name, deployment, id: None, made_up: false, stages, current: 0, validations, began }
+        Self {
+            name,
+            deployment,
+            id: None,
+            made_up: false,
+            stages,
+            current: 0,
+            token: String::new(),
+            validations,
+            began,
+        }
     }
 
     pub fn name(&self) -> &str {
@@ -159,6 +171,12 @@ impl Canned {
         }
     }
 
+    /// The same, with the token that the caller gave: events of what it begins carry it.
+    pub fn begins(&mut self, action: &str, creates: bool, token: Option<String>) -> Arrival {
+        self.token = token.unwrap_or_default();
+        self.arrives(action, creates)
+    }
+
     /// A call about it that is not refused in its status.
     pub fn arrives(&mut self, action: &str, creates: bool) -> Arrival {
         let was_own = self.status().is_none();
@@ -188,6 +206,7 @@ impl Canned {
     fn enter(&mut self, index: usize) {
         self.current = index;
         if let Some(stage) = self.stages.get_mut(index) {
+            stage.token.clone_from(&self.token);
             stage.entered = Some(OffsetDateTime::now_utc());
         }
     }

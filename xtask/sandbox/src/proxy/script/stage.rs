@@ -39,13 +39,16 @@ pub(super) struct Stage {
     /// How often it is still shown.
     pub polls: Option<usize>,
     pub events: Vec<Event>,
+    /// The caller's token of the operation that it belongs to; may be empty.
+    pub token: String,
     pub entered: Option<OffsetDateTime>,
 }
 
 impl Stage {
     pub fn new(status: Option<&str>, reason: &str) -> Self {
         let (status, reason) = (status.map(str::to_owned), reason.to_owned());
-        Self { status, reason, until: Vec::new(), polls: None, events: Vec::new(), entered: None }
+        let (until, events, token) = (Vec::new(), Vec::new(), String::new());
+        Self { status, reason, until, polls: None, events, token, entered: None }
     }
 
     /// The events since it was entered, newest first. The stack's own is the first of an operation and the last of an end.
@@ -63,7 +66,8 @@ impl Stage {
                 let at = entered + Duration::microseconds(index);
                 let Event { logical, kind, status, reason } = event;
                 let physical = if is_own { stack_id } else { "" };
-                EventXml { stack_id, stack_name, logical, physical, kind, status, reason, at }.to_string()
+                EventXml { stack_id, stack_name, logical, physical, kind, status, reason, token: &self.token, at }
+                    .to_string()
             })
             .collect::<Vec<_>>();
         events.reverse();

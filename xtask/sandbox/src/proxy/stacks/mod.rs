@@ -120,7 +120,7 @@ impl Stacks {
         }
         let arrives = |stacks: &mut Vec<super::script::Canned>| {
             let stack = stacks.iter_mut().find(|canned| canned.name() == name || canned.is(&stack))?;
-            Some(stack.arrives(action, kind == "CREATE"))
+            Some(stack.begins(action, kind == "CREATE", form.get("ClientRequestToken")))
         };
         if self.script.stacks(arrives) == Some(Arrival::Answer) {
             return Ok(Course::Reply(reply(200, "text/xml", view::accepted(action, id))));

@@ -27,7 +27,7 @@ impl Stacks {
             }
             "DescribeStackEvents" => self.events(&asked).await?.map(|events| ("StackEvents", events)),
             "DescribeEvents" => {
-                let validations = self.validations(&asked);
+                let validations = self.validations(&self.stack_asked(form));
                 if validations.is_empty() {
                     return Ok(None);
                 }
@@ -151,7 +151,7 @@ impl Stacks {
                 self.operations.reveal(&id, events).0
             }
         };
-        Ok(Ok(scripted.into_iter().chain(events).collect()))
+        Ok(Ok(merge(scripted, events)))
     }
 
     fn validations(&self, asked: &str) -> Vec<String> {
@@ -204,6 +204,24 @@ impl Stacks {
     }
 }
 
+/// Two lists of events in one, newest first as each of them is.
+fn merge(one: Vec<String>, other: Vec<String>) -> Vec<String> {
+    let at = |event: &String| element(event, "Timestamp").unwrap_or_default().to_owned();
+    let (mut one, mut other) = (one.into_iter().peekable(), other.into_iter().peekable());
+    let mut all = Vec::new();
+    loop {
+        let next = match (one.peek(), other.peek()) {
+            (Some(a), Some(b)) if at(a) < at(b) => other.next(),
+            (Some(_), _) => one.next(),
+            (None, _) => other.next(),
+        };
+        match next {
+            Some(event) => all.push(event),
+            None => return all,
+        }
+    }
+}
+
 fn with_status(stack: &str, status: &str, reason: &str) -> String {
     set(&set(stack, "StackStatus", status), "StackStatusReason", &crate::proxy::reply::escape(reason))
 }
@@ -217,4 +235,18 @@ fn page(action: &str, list: &str, all: &[String], form: &Form) -> (u16, String) 
     let shown = &rest[..rest.len().min(PAGE)];
     let next = (rest.len() > PAGE).then_some(all.len() - rest.len() + PAGE);
     (200, listing(action, list, shown, next))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::merge;
+
+    #[test]
+    fn events_of_both_are_told_in_the_order_of_time() {
+        let events = |times: &[u8]| -> Vec<String> {
+            times.iter().map(|at| format!("<Timestamp>2026-01-01T00:00:0{at}.000Z</Timestamp>")).collect()
+        };
+        assert_eq!(merge(events(&[5, 3]), events(&[6, 4, 1])), events(&[6, 5, 4, 3, 1]));
+        assert_eq!(merge(vec![], events(&[2, 1])), events(&[2, 1]));
+    }
 }

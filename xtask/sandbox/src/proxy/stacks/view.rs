@@ -18,20 +18,27 @@ pub(in crate::proxy) struct EventXml<'a> {
     pub kind: &'a str,
     pub status: &'a str,
     pub reason: &'a str,
+    /// The caller's, of the operation; may be empty.
+    pub token: &'a str,
     pub at: OffsetDateTime,
 }
 
 impl Display for EventXml<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { stack_id, stack_name, logical, physical, kind, status, reason, at } = self;
+        let Self { stack_id, stack_name, logical, physical, kind, status, reason, token, at } = self;
         let (at, reason) = (timestamp(*at), escape(reason));
+        let token = if token.is_empty() {
+            String::new()
+        } else {
+            format!("<ClientRequestToken>{}</ClientRequestToken>", escape(token))
+        };
         // Readers tell events apart by id.
         write!(
             f,
             "<StackId>{stack_id}</StackId><StackName>{stack_name}</StackName><EventId>{logical}-{status}-{at}</EventId>\
              <LogicalResourceId>{logical}</LogicalResourceId><PhysicalResourceId>{physical}</PhysicalResourceId>\
              <ResourceType>{kind}</ResourceType><ResourceStatus>{status}</ResourceStatus>\
-             <ResourceStatusReason>{reason}</ResourceStatusReason><Timestamp>{at}</Timestamp>"
+             <ResourceStatusReason>{reason}</ResourceStatusReason>{token}<Timestamp>{at}</Timestamp>"
         )
     }
 }

@@ -1,0 +1,125 @@
+//! From any state to what the answers say.
+
+use super::{Init, PREFLIGHT, PRICES, REFUSED, resume};
+use crate::{
+    aws::{Aws, Service},
+    config::Config,
+    deploy::{
+        answers::Answers,
+        build::Source,
+        changes::Change,
+        existing::Existing,
+        install::Installation,
+        interrupt::Interrupts,
+        plan,
+        preflight::{self, Check},
+        progress::Event,
+        questions::{self, Place},
+        rates::Rates,
+        remembered::Remembered,
+        report::Report,
+    },
+    error::{Error, Result},
+    templates,
+};
+
+/// What a deployment begins with.
+struct Ready {
+    source: Source,
+    found: preflight::Report,
+    answers: Answers,
+}
+
+impl Init {
+    /// Makes the deployment, or changes it. None if only the plan was wanted.
+    pub(super) async fn deploy(
+        &mut self,
+        aws: &Aws,
+        place: &Place,
+        existing: Option<Existing>,
+        interrupts: &mut Interrupts,
+    ) -> Result<Option<Report>> {
+        let remembered = Remembered::answers(self.config.path(), &aws.account, &aws.region, &place.stack);
+        let ready = interrupts.before(self.prepare(aws, place, existing.as_ref(), &remembered)).await?;
+        let Some(Ready { source, found, answers }) = ready else { return Ok(None) };
+        self.resume = Some(resume(place, &self.args));
+        let guard = |changes: &[Change]| self.guard(changes, existing.is_some());
+        let installation = Installation {
+            aws,
+            stack: &place.stack,
+            answers: &answers,
+            learned: &found.learned,
+            progress: &self.progress,
+            guard: &guard,
+            probe: !self.args.no_probe,
+        };
+        let mut config = Config::load()?;
+        let work = installation.install(source, found.service_linked_role, &mut config);
+        let installed = self.during(interrupts, aws, place, work).await?;
+        remembered.forget()?;
+        self.way_back(aws, place).forget()?;
+        Ok(Some(self.report(place, &answers, installed)))
+    }
+
+    /// All that comes before the first change: checks, questions, the plan. None if only the plan was wanted.
+    async fn prepare(
+        &self,
+        aws: &Aws,
+        place: &Place,
+        existing: Option<&Existing>,
+        remembered: &Remembered<Answers>,
+    ) -> Result<Option<Ready>> {
+        let source = Source::find(self.args.artifact.as_deref())?;
+        // Flags that make no sense are told before AWS is asked anything; questions come after what might make them vain.
+        let ask = self.can_ask && (self.args.ask || existing.is_none());
+        let given = if ask { None } else { Some(self.answer(existing, remembered, false)?) };
+        let exists = existing.is_some();
+        let found = preflight::run(aws, &place.stack, exists).await;
+        self.check(&found.checks)?;
+        let mut answers = match given {
+            Some(given) => given,
+            None => self.answer(existing, remembered, true)?,
+        };
+        if !exists {
+            // A subnet can't move: later runs leave it where it is.
+            answers.zones.clone_from(&found.zones);
+        }
+        let chosen = preflight::choices(aws, &place.stack, &answers, source.checkout(), exists, found.took);
+        self.check(&chosen.await)?;
+        let rates = Rates::load(&aws.region, async |body| aws.json(Service::Pricing, PRICES, &body).await).await;
+        if self.args.dry_run {
+            return self.dry_run(aws, place, &answers, &rates, existing).map(|()| None);
+        }
+        if existing.is_none() {
+            self.emit_plan(plan::json(aws, &place.stack, &answers, &rates, false)?);
+            self.show(|| plan::show(aws, &place.stack, &answers, &rates, false))?;
+            self.announce(&templates::main(&place.stack, &answers)?, &found.learned)?;
+            if !self.confirm("Go ahead?")? {
+                return Err(Error::new("nothing was changed").exit(REFUSED));
+            }
+            remembered.save(&answers)?;
+        }
+        Ok(Some(Ready { source, found, answers }))
+    }
+
+    fn answer(&self, existing: Option<&Existing>, remembered: &Remembered<Answers>, ask: bool) -> Result<Answers> {
+        let before = existing.map(|existing| existing.answers.clone());
+        // Those of a run that did not reach its end are worth as much as defaults.
+        let defaults = if existing.is_none() { remembered.load() } else { None };
+        questions::answer(self.args.flags.clone(), before, defaults, ask)
+    }
+
+    /// Tells what was found beforehand. A check that failed ends it here, with nothing changed.
+    fn check(&self, checks: &[Check]) -> Result<()> {
+        self.progress.emit(&Event::Preflight { checks: preflight::json(checks) });
+        self.show(|| {
+            preflight::show(checks);
+            Ok(())
+        })?;
+        if preflight::failed(checks) {
+            let problem = "something is in the way of the deployment, and nothing was changed";
+            return Err(Error::new(problem).hint("see the checks marked ✗").exit(PREFLIGHT));
+        }
+        Ok(())
+    }
+}

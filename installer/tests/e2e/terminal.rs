@@ -1,0 +1,168 @@
+//! What people see at a terminal: questions, and the tree.
+
+use std::{fs, thread};
+
+use runvoy_sandbox::{
+    Layout, Sandbox,
+    proxy::script::{Effect, Match},
+};
+use rustix::process::Signal;
+
+use crate::{
+    screen::{DOWN, ENTER, PATIENCE, Screen, hold},
+    site::{ARCHITECTURE, Site, artifact, between},
+    world::{self, World},
+};
+
+const POLICY: &str = "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess";
+
+/// All that can be asked, in order; the second list only after certain choices.
+const QUESTIONS: [&str; 11] = [
+    "Containers reach",
+    "Id of the network",
+    "Its subnets",
+    "Are these",
+    "Run on spare",
+    "Commands may",
+    "ARNs of",
+    "Days that",
+    "E-mail address that",
+    "Log links",
+    "E-mail address of",
+];
+const OF_CHOICES: [&str; 4] = ["Id of the network", "Its subnets", "Are these", "ARNs of"];
+
+#[test]
+fn every_question_is_answered_and_answers_outlive_a_crash() {
+    let world = World::get();
+    let site = Site::new(world.sandbox(), "t-asks");
+    let query = |form: &str| world.aws_query("ec2", &format!("{form}&Version=2016-11-15"));
+    let vpc = query("Action=CreateVpc&CidrBlock=10.9.0.0%2F16");
+    let vpc = between(&vpc, "<vpcId>", "</vpcId>").to_owned();
+    let subnet = query(&format!("Action=CreateSubnet&VpcId={vpc}&CidrBlock=10.9.1.0%2F24"));
+    let subnet = between(&subnet, "<subnetId>", "</subnetId>").to_owned();
+    let artifact = artifact(1).display().to_string();
+    let args = ["init", "--no-probe", "--artifact", &artifact, "--architecture", ARCHITECTURE];
+
+    let held = hold(&site);
+    let mut screen = Screen::new(site.command(&args), 100, 40);
+    screen.answer("Name of", "\x15t-asks\r");
+    screen.answer("AWS region", &format!("{}{ENTER}", DOWN.repeat(10))).answer("AWS region", "us-east-1\r");
+    screen.answer("Containers reach the internet by", &format!("{DOWN}{DOWN}{DOWN}{ENTER}"));
+    screen.answer("Id of the network", "vpc-nonsense\r").shows("must look like");
+    screen.types(&"\x7f".repeat(12)).answer("Id of the network", &format!("{vpc}\r"));
+    screen.answer("Its subnets", &format!("{subnet}\r"));
+    screen.answer("Are these public subnets?", "y");
+    screen.answer("Run on spare capacity", "y");
+    screen.answer("Commands may", &format!("{}{ENTER}", DOWN.repeat(3)));
+    screen.answer("ARNs of these policies", &format!("{POLICY}\r"));
+    screen.answer("Days that the commands' output", "30\r");
+    screen.answer("E-mail address that is told of trouble", "ops@example.com\r");
+    screen.answer("Log links lead to", ENTER);
+    screen.answer("E-mail address of the first admin", "asks@example.com\r");
+    screen.shows(&vpc).answer("Go ahead?", ENTER);
+    world::wait(held.reached());
+    screen.0.signal(Signal::KILL);
+    world::wait(held.gone());
+    let left = || site.files().into_iter().find(|name| name.starts_with("unfinished-"));
+    let unfinished = fs::read_to_string(site.config().with_file_name(left().unwrap())).unwrap();
+    for answer in [vpc.as_str(), &subnet, "public_ip: true", "spot: true", "log_retention_days: 30", "asks@example.com"]
+    {
+        assert!(unfinished.contains(answer), "no {answer} in {unfinished}");
+    }
+
+    // The stack is there meanwhile, and it tells the answers as well: nothing is asked but the place.
+    let mut screen = Screen::new(site.command(&args), 100, 40);
+    screen.answer("Name of", "\x15t-asks\r").answer("AWS region", ENTER).shows("The key is shown this once").ends(0);
+    assert_eq!(left(), None);
+    let template = site.template();
+    for answer in [vpc.as_str(), &subnet, POLICY, "\"spot\":true", "\"log_retention_days\":30", "ops@example.com"] {
+        assert!(template.contains(answer), "no {answer}");
+    }
+
+    // Asked again, what was answered is offered.
+    let mark = site.mark();
+    let mut screen = Screen::new(
+        site.command(&[&args[..], &["--ask", "--stack-name=t-asks", "--region=us-east-1"]].concat()),
+        100,
+        40,
+    );
+    for question in QUESTIONS {
+        screen.answer(question, ENTER);
+    }
+    screen.ends(0);
+    assert_eq!((site.mutations(mark), site.template()), (vec![], template));
+
+    // Before there is a stack, it is the file that remembers.
+    let site = Site::new(world.sandbox(), "t-file");
+    let first = Match::client("cloudformation", "CreateChangeSet").about(site.name);
+    let held = site.sandbox.script().on(first, Effect::HoldBefore);
+    let mut screen = Screen::install(&site, 100, 40);
+    screen.answer("Go ahead?", ENTER);
+    world::wait(held.reached());
+    screen.0.signal(Signal::KILL);
+    world::wait(held.gone());
+    let mut screen =
+        Screen::new(site.command(&[&args[..], &["--stack-name", "t-file", "--region=us-east-1"]].concat()), 100, 40);
+    for question in QUESTIONS.into_iter().filter(|question| !OF_CHOICES.contains(question)) {
+        screen.answer(question, ENTER);
+    }
+    screen.shows("admin@example.com").answer("Go ahead?", ENTER).shows("The key is shown this once").ends(0);
+    assert_eq!(site.files(), ["config.yaml"]);
+}
+
+/// In a sandbox that takes its time as AWS does, only faster.
+#[test]
+fn the_tree_fits_its_terminal() {
+    World::get();
+    let sandbox = world::wait(Sandbox::start(&Layout::named("e2e-terminal").unwrap())).unwrap();
+    sandbox.script().pace(0.02);
+    let sites = ["t-wide", "t-narrow"].map(|name| Site::new(&sandbox, name));
+    thread::scope(|scope| {
+        for (site, columns) in sites.iter().zip([100_u16, 40]) {
+            scope.spawn(move || watch(site, columns));
+        }
+    });
+    world::wait(sandbox.stop());
+}
+
+/// Follows an installation, painting by painting.
+fn watch(site: &Site<'_>, columns: u16) {
+    // Nothing scrolls away.
+    let mut screen = Screen::install(site, columns, 150);
+    screen.answer("Go ahead?", ENTER);
+    let (mut trees, mut most) = (0, String::new());
+    loop {
+        let seen = std::cell::Cell::new(false);
+        screen.0.wait_for(|_| seen.replace(true), PATIENCE).unwrap();
+        let shown = screen.0.screen();
+        let Some((_, tree)) = shown.split_once("Go ahead? yes\n") else { continue };
+        if tree.contains("register the first admin") {
+            break;
+        }
+        trees += 1;
+        for line in tree.lines() {
+            assert!(line.chars().count() < columns.into(), "{line:?} is too long for {columns} columns in\n{shown}");
+        }
+        if tree.lines().count() > most.lines().count() {
+            most = tree.to_owned();
+        }
+    }
+    assert!(trees > 10, "{trees}");
+    let lines: Vec<_> = most.lines().collect();
+    let place = |what: &str| lines.iter().position(|line| line[line.find(' ').unwrap()..].trim().starts_with(what));
+    let place = |what: &str| place(what).unwrap_or_else(|| panic!("no {what} in\n{most}"));
+    // Steps in the order of their beginnings, each with its resources below it and a stopwatch on the right.
+    let steps =
+        ["let ECS work", "set up the bucket", "get the orchestrator's", "check the templates", "upload the code"];
+    let places: Vec<_> = steps.iter().map(|what| place(what)).chain([place("set up everything e")]).collect();
+    assert!(places.is_sorted(), "{most}");
+    assert!(lines[places[1] + 1].starts_with("  ✓ create bucket for the orchestr"), "{most}");
+    assert_eq!(lines.len() - places[5] - 1, 35, "{most}");
+    assert!(lines[places[5] + 1..].iter().all(|line| line.starts_with("  ")), "{most}");
+    assert!(lines.iter().all(|line| line.ends_with('s')), "{most}");
+    let step = lines[places[5]];
+    assert!(if columns > 60 { step.contains(" of 35  ") } else { step.contains("/35  ~") }, "{step}");
+    assert!(lines.iter().any(|line| line.contains("…  ")) == (columns < 60), "{most}");
+    screen.shows("The key is shown this once").ends(0);
+}

@@ -1,0 +1,224 @@
+//! Updates and the ways back: from any machine, in words, and never at the cost of data or of what runs.
+
+use runvoy_sandbox::proxy::script::{Effect, Match};
+use serde_json::Value;
+
+use crate::{
+    site::{ARCHITECTURE, Site, SlowCargo, artifact, between},
+    world::{self, Ran, World},
+};
+
+const SECOND: [&str; 3] = ["--update", "--artifact", ""];
+
+/// An update to the other zip.
+fn second() -> Vec<String> {
+    let artifact = artifact(2).display().to_string();
+    SECOND.iter().map(|arg| if arg.is_empty() { artifact.clone() } else { (*arg).to_owned() }).collect()
+}
+
+/// The plans of a run with `--json`.
+fn plans(ran: &Ran) -> Vec<Value> {
+    let events = ran.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    events.filter(|event| event["type"] == "plan").map(|event| event["plan"].clone()).collect()
+}
+
+/// What is the stack's apart from its template: its parameters.
+fn parameters(site: &Site<'_>) -> String {
+    let stack = site.cloudformation("DescribeStacks", &[("StackName", site.name)]);
+    between(&stack, "<Parameters>", "</Parameters>").to_owned()
+}
+
+#[test]
+fn an_update_of_nothing_makes_nothing() {
+    let site = Site::new(World::get().sandbox(), "u-none");
+    let mark = site.mark();
+    let email = ["--update", "--admin-email", "admin@example.com"];
+    site.init(&email).code(3).says("there is no deployment `u-none`").says("--stack-name");
+    site.init(&["--rollback"]).code(3).says("there is no deployment `u-none`");
+    site.init(&["--reissue-admin-key"]).code(3).says("there is no deployment `u-none`");
+    assert_eq!(site.mutations(mark), [""; 0]);
+    assert_eq!(site.files(), [""; 0]);
+    // A deployment is one of its region.
+    let elsewhere =
+        ["init", "--yes", "--update", "--region", "eu-west-1", "--artifact", &artifact(1).display().to_string()];
+    World::get().run(&elsewhere).code(3).says("there is no deployment `runvoy`").says("eu-west-1");
+}
+
+#[test]
+fn code_and_choices_change_in_place_and_go_back() {
+    let site = Site::new(World::get().sandbox(), "u-life");
+    site.install();
+    let release = || (site.template(), parameters(&site), site.code());
+    let first = release();
+
+    // New code under a command that runs.
+    let exec = site.run(&["--profile", "u-life", "exec", "--detach", "sleep 4 && echo undisturbed"]).code(0);
+    let id = exec.stdout.trim();
+    let status = || site.run(&["--profile", "u-life", "status", id, "--json"]).code(0).json();
+    world::until("it runs", || (status()["status"] == "running").then_some(()));
+    let args = second();
+    let mut args: Vec<_> = args.iter().map(String::as_str).collect();
+    args.push("--json");
+    let updated = site.init(&args).code(0);
+    let plan = &plans(&updated)[0];
+    assert_eq!(plan["code_only"], true, "{plan}");
+    let changes = plan["resources"].as_array().unwrap();
+    assert!(changes.iter().all(|change| change["action"] == "modify" && change["replacement"] == "no"), "{plan}");
+    let second = release();
+    assert_eq!(second.0, first.0);
+    assert!(second.1 != first.1 && second.2 != first.2);
+    let ended = world::until("it is over", || Some(status()).filter(|record| record["status"] != "running"));
+    assert_eq!((&ended["status"], &ended["exit_code"]), (&"completed".into(), &0.into()), "{ended}");
+
+    // Another choice, from a machine that knows nothing but AWS credentials.
+    let elsewhere = site.elsewhere();
+    let choice = ["--update", "--log-retention-days", "30", "--artifact", args[2]];
+    let updated = elsewhere.init(&choice).code(0).says("execution history:").says("`RetentionInDays`, in place");
+    assert!(!updated.stderr.contains("replaced"), "{}", updated.stderr);
+    assert!(!updated.stdout.contains("sk_live_"), "{}", updated.stdout);
+    updated.says("admin@example.com is it already");
+    assert_eq!(elsewhere.files(), [""; 0]);
+    let third = release();
+    assert!(third.0 != second.0 && third.1 == second.1 && third.2 == second.2);
+
+    // Back, once and twice; answers are the template's.
+    let back = site.init(&["--rollback"]).code(0).says("Going back to version").says("`RetentionInDays`, in place");
+    assert!(!back.stdout.contains("sk_live_"), "{}", back.stdout);
+    assert_eq!(release(), second);
+    site.init(&["--rollback"]).code(0).says("API: new code, in place; nothing else changes");
+    assert_eq!(release(), first);
+    site.init(&["--rollback"]).code(3).says("no earlier release");
+    site.run(&["--profile", "u-life", "whoami"]).code(0);
+    // What was gone back to is the newest release again, once it is asked for.
+    site.init(&["--update"]).code(0);
+    let mark = site.mark();
+    site.init(&["--update"]).code(0);
+    assert_eq!(site.mutations(mark), [""; 0]);
+}
+
+#[test]
+fn nothing_that_holds_data_goes_unless_it_is_named() {
+    let site = Site::new(World::get().sandbox(), "u-data");
+    site.install();
+    site.init(&["--update", "--log-retention-days", "30"]).code(0);
+    let made = site.template();
+    let table = "  ExtraTable:\n    Type: AWS::DynamoDB::Table\n    Properties:\n      TableName: u-data-extra\n      \
+                 BillingMode: PAY_PER_REQUEST\n      AttributeDefinitions: [{ AttributeName: id, AttributeType: S }]\n      \
+                 KeySchema: [{ AttributeName: id, KeyType: HASH }]\n";
+    site.edit_template(|template| template.replacen("\nResources:\n", &format!("\nResources:\n{table}"), 1));
+    let edited = site.template();
+    let refused = |args: &[&str]| {
+        let mark = site.mark();
+        let ran = site.init(args).code(5).says("data would be lost").says("nothing was changed");
+        assert_eq!(site.mutations(mark).last().map(String::as_str), Some("DeleteChangeSet"));
+        assert!(!site.mutations(mark).contains(&"ExecuteChangeSet".to_owned()));
+        assert_eq!(site.template(), edited);
+        let left = site.cloudformation("ListChangeSets", &[("StackName", site.name)]);
+        assert!(!left.contains("CREATE_COMPLETE") || left.contains("EXECUTE_COMPLETE"), "{left}");
+        ran
+    };
+    refused(&["--update"]).says("--allow-replacing ExtraTable");
+    refused(&["--rollback"]).says("--allow-replacing ExtraTable");
+    refused(&["--update", "--allow-replacing", "ExecutionsTable"]).says("--allow-replacing ExtraTable");
+    site.init(&["--update", "--allow-replacing", "ExtraTable"]).code(0).says("removed: ");
+    assert_eq!(site.template(), made);
+
+    // What AWS says of a change is what counts.
+    let reply = "<DescribeChangeSetResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><DescribeChangeSetResult>\
+                 <ChangeSetName>c</ChangeSetName><ChangeSetId>arn:aws:cloudformation:us-east-1:000000000000:changeSet/c/1</ChangeSetId>\
+                 <StackId>arn:aws:cloudformation:us-east-1:000000000000:stack/u-data/1</StackId><StackName>u-data</StackName>\
+                 <Status>CREATE_COMPLETE</Status><ExecutionStatus>AVAILABLE</ExecutionStatus><Changes><member><Type>Resource</Type>\
+                 <ResourceChange><Action>Modify</Action><LogicalResourceId>ExecutionsTable</LogicalResourceId>\
+                 <ResourceType>AWS::DynamoDB::Table</ResourceType><Replacement>True</Replacement><Details><member><Target>\
+                 <Attribute>Properties</Attribute><Name>KeySchema</Name></Target><ChangeSource>DirectModification</ChangeSource>\
+                 </member></Details></ResourceChange></member></Changes></DescribeChangeSetResult></DescribeChangeSetResponse>";
+    let effect = Effect::Reply { status: 200, content_type: "text/xml".into(), body: reply.into() };
+    let script = site.sandbox.script();
+    let replaced = script.on(Match::client("cloudformation", "DescribeChangeSet").about("u-data"), effect);
+    let deletes = Match::client("cloudformation", "DeleteChangeSet").about("changeSet/c/1");
+    let delete = script.on(deletes, Effect::error(404, "ChangeSetNotFound", "it does not exist"));
+    let mark = site.mark();
+    let refused = site.init(&["--update", "--log-retention-days", "60"]).code(5);
+    refused
+        .says("is replaced by an empty one")
+        .says("--allow-replacing ExecutionsTable")
+        .says("table: execution history");
+    assert_eq!((replaced.fired(), delete.fired()), (1, 1));
+    assert!(!site.mutations(mark).contains(&"ExecuteChangeSet".to_owned()));
+    assert_eq!(site.template(), made);
+}
+
+#[test]
+fn deployments_of_other_releases_are_understood_or_refused() {
+    let site = Site::new(World::get().sandbox(), "u-other");
+    site.install();
+    let ours = site.template();
+    let version = format!("\"version\":\"{}\"", env!("CARGO_PKG_VERSION"));
+
+    // CloudFormation takes no update of the answers alone: there is nothing to change, now and later.
+    let mark = site.mark();
+    site.init(&["--update", "--admin-email", "other@example.com"]).code(0);
+    assert_eq!(site.mutations(mark), ["PutObject"]);
+    site.init(&["--update", "--admin-email", "other@example.com"]).code(0);
+    assert_eq!(site.mutations(mark), ["PutObject"]);
+    assert_eq!(site.template(), ours);
+
+    // An older release knew less.
+    site.edit_template(|template| {
+        let mut older =
+            template.replace(&version, "\"version\":\"0.0.9\"").replace("RetentionInDays: 7", "RetentionInDays: 14");
+        for field in
+            ["\"viewer\":\"function-url\"", "\"public_ip\":false", "\"subnet_ids\":[]", "\"task_policy_arns\":[]"]
+        {
+            assert!(older.contains(field), "no {field} in {template}");
+            older = older.replace(&format!(",{field}"), "").replace(&format!("{field},"), "");
+        }
+        older
+    });
+    site.init(&["--update"]).code(0).says("in place");
+    assert_eq!(site.template(), ours);
+
+    // A newer one may know what we would undo.
+    site.edit_template(|template| {
+        template.replace(&version, "\"version\":\"99.0.0\"").replace("RetentionInDays: 7", "RetentionInDays: 14")
+    });
+    let mark = site.mark();
+    site.init(&["--update"]).code(5).says("made by runvoy 99.0.0").says("--rollback");
+    site.init(&[]).code(5).says("made by runvoy 99.0.0");
+    assert_eq!(site.mutations(mark), [""; 0]);
+    site.init(&["--rollback"]).code(0);
+    assert_eq!(site.template(), ours);
+}
+
+#[test]
+fn the_build_and_the_bucket_go_side_by_side() {
+    let world = World::get();
+    let site = Site::new(world.sandbox(), "u-side");
+    let cargo = SlowCargo::new("slow-cargo");
+    let held = Match::client("cloudformation", "CreateChangeSet").about("u-side-bucket");
+    let held = world.sandbox().script().on(held, Effect::HoldBefore);
+
+    let args = ["init", "--yes", "--json", "--no-probe", "--stack-name", site.name, "--architecture", ARCHITECTURE];
+    let mut init = site.command(&[&args[..], &["--admin-email", "admin@example.com"]].concat());
+    cargo.apply(&mut init);
+    let init = init.spawn().unwrap();
+    // Neither has ended when both have begun.
+    world::wait(held.reached());
+    cargo.until_begun();
+    held.release();
+    world::until("the bucket is there", || {
+        let calls = site.sandbox.calls_about("u-side-bucket");
+        calls.iter().any(|call| call.action == "ExecuteChangeSet" && call.status == Some(200)).then_some(())
+    });
+    cargo.go();
+    let ran = Ran::from(init.wait_with_output().unwrap()).code(0);
+    let events: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let place =
+        |id: &str, state: &str| events.iter().position(|event| event["id"] == id && event["state"] == state).unwrap();
+    for (one, other) in [("bucket-stack", "build"), ("build", "bucket-stack"), ("template-checks", "build")] {
+        assert!(place(one, "start") < place(other, "done"), "{one} {other}");
+    }
+    assert!(
+        place("bucket-stack", "done") < place("upload", "start") && place("build", "done") < place("upload", "start")
+    );
+}

@@ -1,0 +1,72 @@
+//! A launch's first step: everything that decides on it, in one consistent read.
+
+use anyhow::Context;
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use runvoy_api::{
+    config::Config,
+    execution::ExecutionRequest,
+    infra::{KeyRow, LOCKS, Sentinel},
+    policy::Policy,
+};
+
+use crate::{
+    app::App,
+    error::{ApiError, Result},
+    origin::Origin,
+    store::{
+        idempotency::{Attempt, First},
+        item::{Item, Read, s},
+        keys::Caller,
+        locks, settings,
+    },
+};
+
+/// What a client asks for.
+pub struct Ask<'a> {
+    pub origin: &'a Origin,
+    pub key_hash: &'a str,
+    pub request: &'a ExecutionRequest,
+    pub attempt: Option<&'a Attempt>,
+}
+
+/// What one read tells.
+pub struct Seen {
+    pub caller: Caller,
+    pub config: Config,
+    pub policy: Option<Policy>,
+    pub lock: locks::Seen,
+    pub first: Option<First>,
+}
+
+pub async fn read(app: &App, ask: &Ask<'_>) -> Result<Seen> {
+    let keys = |keys: Vec<Item>| {
+        let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        keys.map_err(|error| ApiError::from(anyhow::Error::new(error)))
+    };
+    let one = |name: &str, value: &str| Item::from([(name.to_owned(), s(value))]);
+    let deployment = &app.deployment;
+    let api_keys = keys(vec![one(KeyRow::HASH, ask.key_hash), one(KeyRow::HASH, Sentinel::CONFIG)])?;
+    let mut request = app.dynamodb.batch_get_item().request_items(&deployment.api_keys, api_keys);
+    if let Some(lock) = &ask.request.lock {
+        request = request.request_items(&deployment.locks, keys(vec![one(LOCKS.partition, lock)])?);
+    }
+    if let Some(attempt) = ask.attempt {
+        request = request.request_items(&deployment.executions, keys(vec![attempt.key()])?);
+    }
+    let reply = request.send().await.context("reading key, settings and lock")?;
+    if reply.unprocessed_keys().is_some_and(|keys| !keys.is_empty()) {
+        return Err(anyhow::anyhow!("DynamoDB left a part of the read undone").into());
+    }
+    let rows = reply.responses.unwrap_or_default();
+    let of = |table: &str| rows.get(table).map(Vec::as_slice).unwrap_or_default();
+    let key_row = |hash: &str| of(&deployment.api_keys).iter().find(|row| row.text(KeyRow::HASH) == Some(hash));
+    let attempted = of(&deployment.executions).first().zip(ask.attempt);
+    let caller = key_row(ask.key_hash).and_then(Caller::from_row).ok_or_else(ApiError::unauthorized)?;
+    Ok(Seen {
+        policy: caller.policy()?,
+        caller,
+        config: settings::from_row(key_row(Sentinel::CONFIG))?.0,
+        lock: locks::Seen::from_row(of(&deployment.locks).first()),
+        first: attempted.and_then(|(row, attempt)| attempt.first(row, app.now())),
+    })
+}

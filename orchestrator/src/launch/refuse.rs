@@ -1,0 +1,55 @@
+//! The refusals that take more than a word.
+
+use runvoy_api::{
+    error::{ErrorCode, LockHeld},
+    lock::MAX_WAITERS,
+};
+
+use super::read::{Ask, Seen};
+use crate::{
+    app::App,
+    error::{ApiError, Result},
+    store::history,
+};
+
+/// How many executions a user may have under way: counted only where there is such a rule, and by an index that lags
+/// behind by a moment.
+pub async fn beyond_share(app: &App, seen: &Seen) -> Result<()> {
+    let most = seen.policy.as_ref().and_then(|policy| policy.max_running).or(seen.config.max_running);
+    let Some(most) = most else { return Ok(()) };
+    let open = history::count_open(app, &seen.caller.user.email).await?;
+    if open < most {
+        return Ok(());
+    }
+    let message = format!("you have {open} executions under way, and `max_running` is {most}");
+    Err(ApiError::new(ErrorCode::TooManyRequests, message)
+        .hint("wait for one to end: `runvoy list --status running`")
+        .detail("rule", "max_running"))
+}
+
+/// The refusal that names who is in the way, with a link to their log; it opens only for those who may read that log.
+pub async fn lock_held(app: &App, ask: &Ask<'_>, seen: &Seen, name: &str) -> Result<ApiError> {
+    let (execution_id, held_by, since, how) = match (&seen.lock.holder, seen.lock.waiters.first()) {
+        (Some(lock), _) => (&lock.execution_id, &lock.user_email, &lock.acquired_at, "is held by"),
+        (None, Some(waiter)) => (&waiter.execution_id, &waiter.user_email, &waiter.since, "is about to go to"),
+        (None, None) => return Err(anyhow::anyhow!("a free lock is in nobody's way").into()),
+    };
+    let log_url = match execution_id.parse() {
+        Ok(id) if seen.caller.may_read(held_by) => ask.origin.log_link(app, &id).await?,
+        _ => ask.origin.log_page(app, execution_id),
+    };
+    let message = format!("the lock `{name}` {how} {held_by} since {since}");
+    let hint = if ask.request.wait_lock.is_some() {
+        format!("{MAX_WAITERS} wait for it already, which is the most: try again later")
+    } else {
+        format!("look at it with `runvoy status {execution_id}`, or queue for the lock with `--wait-lock 10m`")
+    };
+    let (lock_name, held_by, since, execution_id) =
+        (name.to_owned(), held_by.clone(), since.clone(), execution_id.clone());
+    let mut error = ApiError::new(ErrorCode::LockHeld, message).hint(hint);
+    let details = LockHeld { lock_name, held_by, since, execution_id, log_url, waiting: seen.lock.waiters.len() };
+    if let Ok(serde_json::Value::Object(details)) = serde_json::to_value(details) {
+        error.details = details;
+    }
+    Ok(error)
+}

@@ -1,0 +1,79 @@
+//! A launch's second half: the task, for an execution that is on record and holds its lock.
+
+use runvoy_api::{error::ErrorCode, execution::Execution, status::Status};
+use time::Duration;
+
+use crate::{
+    app::App,
+    error::{ApiError, Result},
+    finish,
+    store::{executions, row::Row},
+    task_definition,
+    tasks::{self, NotRun, RunTask},
+};
+
+/// RunTask is not sent for a launch older than this: whoever repairs it may be at work already.
+const FRESH: Duration = Duration::seconds(20);
+const RUN_TRIES: u32 = 4;
+
+/// Gets the task started and noted. A definite no ends the execution here; where nobody knows, the sweep finds out.
+pub async fn start(app: &App, execution: &Execution, task: &RunTask) -> Result<()> {
+    let (code, reason) = match run(app, execution, task).await {
+        Ok(arn) => return note(app, execution, &arn).await,
+        Err(NotRun::Unknown(error)) => {
+            let error = format!("{error:#}");
+            tracing::error!(execution_id = task.token, error, "RunTask: nobody knows; left to the sweep");
+            return Ok(());
+        }
+        Err(NotRun::Refused(reason)) => {
+            (ErrorCode::LaunchFailed, format!("AWS refused to start the task: {}", crate::ending::in_words(&reason)))
+        }
+        Err(NotRun::Throttled | NotRun::NoTaskDefinition) => {
+            (ErrorCode::Unavailable, "ECS was too busy to start the task: nothing was started, try again".to_owned())
+        }
+    };
+    let row = Row::launched(execution.clone(), task.family.clone());
+    finish::without_task(app, &row, Status::Failed, &reason).await?;
+    Err(ApiError::new(code, reason).detail("execution_id", task.token.clone()))
+}
+
+async fn run(app: &App, execution: &Execution, task: &RunTask) -> Result<String, NotRun> {
+    let mut outcome = Err(NotRun::Throttled);
+    for attempt in 0..RUN_TRIES {
+        if app.now() - execution.launched() > FRESH {
+            let late = anyhow::anyhow!("the launch took more than {FRESH}");
+            // If nothing was sent, nothing was started; else the last answer stands.
+            return if attempt == 0 { Err(NotRun::Unknown(late)) } else { outcome };
+        }
+        outcome = tasks::run(app, task).await;
+        match &outcome {
+            Err(NotRun::NoTaskDefinition) => {
+                let registered = task_definition::register(app, &task.family, &execution.image).await;
+                registered.map_err(|error| NotRun::Refused(format!("{error:#}")))?;
+            }
+            Err(NotRun::Throttled) => tokio::time::sleep(std::time::Duration::from_millis(200 << attempt)).await,
+            _ => break,
+        }
+    }
+    outcome
+}
+
+/// Notes the task's ARN; where the execution ended or is being stopped meanwhile, its task is stopped instead.
+async fn note(app: &App, execution: &Execution, arn: &str) -> Result<()> {
+    let refused = match executions::set_task(app, &execution.execution_id, arn).await {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(row)) => row,
+        Err(error) => {
+            // The task runs and its row stands: the task's own events, or the sweep, will bring the two together.
+            tracing::error!(execution_id = %execution.execution_id, error = format!("{error:#}"), "could not note a task");
+            return Ok(());
+        }
+    };
+    // The task's own event was faster, which is as good.
+    let known = refused.as_ref().is_some_and(|row| row.execution.task_arn.as_deref() == Some(arn));
+    let stopping = refused.as_ref().is_some_and(|row| row.execution.status == Status::Stopping);
+    if !known || stopping {
+        tasks::stop(app, arn, "the execution was stopped while it started").await?;
+    }
+    Ok(())
+}
