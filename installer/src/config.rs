@@ -147,6 +147,16 @@ impl Config {
         Err(Error::new(format!("`{path}` has no profile `{shown}`")).hint(hint))
     }
 
+    /// All profiles, by name.
+    pub fn profiles(&self) -> &BTreeMap<String, Profile> {
+        &self.profiles
+    }
+
+    /// Makes a profile the one that is meant where none is named.
+    pub fn set_current(&mut self, name: &str) {
+        self.current = Some(name.to_owned());
+    }
+
     /// Adds or replaces a profile. The first one becomes the current one.
     pub fn set_profile(&mut self, name: &str, profile: Profile) {
         self.profiles.insert(name.to_owned(), profile);
@@ -219,7 +229,8 @@ impl Pending {
 
 const HOW_TO_CONFIGURE: &str = "run `runvoy configure`, or set `RUNVOY_ENDPOINT` and `RUNVOY_API_KEY`";
 
-fn default_path() -> Result<PathBuf> {
+/// `$RUNVOY_CONFIG`, else `~/.runvoy/config.yaml`.
+pub fn default_path() -> Result<PathBuf> {
     if let Some(path) = env::var_os("RUNVOY_CONFIG").filter(|path| !path.is_empty()) {
         return Ok(path.into());
     }
@@ -259,7 +270,8 @@ fn warn_if_readable_by_others(path: &Path) {
 #[cfg(not(unix))]
 fn warn_if_readable_by_others(_: &Path) {}
 
-fn write_private(path: &Path, text: &str) -> Result<()> {
+/// Writes a file whole or not at all, readable by its owner only.
+pub fn write_private(path: &Path, text: &str) -> Result<()> {
     let directory = directory_of(path);
     create_private(directory)?;
     // Temporary files are made with mode 0600, and a rename keeps it.

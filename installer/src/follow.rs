@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 use runvoy_api::{
     id::ExecutionId,
     logs::{LogEvent, LogPage},
+    status::Status,
 };
 use tokio::time::sleep;
 
@@ -23,6 +24,8 @@ const QUIET: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(600);
 /// A page with this many lines is likely not the last one that waits.
 const FULL_PAGE: usize = 100;
+/// What is shown before the first page tells more.
+const STARTING: &str = "starting: AWS provides a container and pulls the image";
 
 /// Where in a log we are.
 pub struct Follower<'a> {
@@ -30,23 +33,33 @@ pub struct Follower<'a> {
     id: &'a ExecutionId,
     /// What the last page said that was printed: nothing before it comes again, nothing after it is lost.
     cursor: Option<String>,
+    /// What it may have to wait for.
+    lock: Option<String>,
     bar: ProgressBar,
 }
 
 impl<'a> Follower<'a> {
     /// At the beginning of the log.
     pub fn new(client: &'a Client, id: &'a ExecutionId) -> Self {
-        Self { client, id, cursor: None, bar: ProgressBar::hidden() }
+        Self { client, id, cursor: None, lock: None, bar: ProgressBar::hidden() }
+    }
+
+    /// Shows on a terminal how the execution stands. The line is also the caller's, to make room for something else.
+    pub fn show_status(&mut self, lock: Option<String>) -> ProgressBar {
+        self.lock = lock;
+        self.bar = ui::spinner(STARTING);
+        if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {elapsed:.dim} {wide_msg}") {
+            self.bar.set_style(style);
+        }
+        self.bar.clone()
     }
 
     /// Prints each line as it comes. Returns the last page, which says how the execution ended.
-    pub async fn follow(mut self) -> Result<LogPage> {
-        self.bar = ui::spinner("starting");
+    pub async fn follow(&mut self, print: &dyn Fn(&[LogEvent]) -> Result<()>) -> Result<LogPage> {
         let mut pause = LIVELY;
         loop {
             let page = self.next_page().await?;
-            let place = page.queue_position.map(|place| format!(", place {place}")).unwrap_or_default();
-            self.bar.set_message(format!("{}{place}", page.status));
+            self.bar.set_message(self.standing(&page));
             self.bar.suspend(|| print(&page.logs))?;
             if page.completed {
                 self.bar.finish_and_clear();
@@ -62,7 +75,7 @@ impl<'a> Follower<'a> {
     }
 
     /// Hands over all lines that there are by now. Returns the last page.
-    pub async fn read(mut self, mut take: impl FnMut(Vec<LogEvent>) -> Result<()>) -> Result<LogPage> {
+    pub async fn read(&mut self, mut take: impl FnMut(Vec<LogEvent>) -> Result<()>) -> Result<LogPage> {
         loop {
             let before = self.cursor.clone();
             let mut page = self.page().await?;
@@ -72,6 +85,21 @@ impl<'a> Follower<'a> {
             if at_the_end {
                 return Ok(page);
             }
+        }
+    }
+
+    /// Why it is not over yet.
+    fn standing(&self, page: &LogPage) -> String {
+        let lock = self.lock.as_deref().map(|lock| format!(" `{}`", ui::printable(lock))).unwrap_or_default();
+        match page.status {
+            Status::Queued => {
+                let place = page.queue_position.map(|place| format!(", place {place}")).unwrap_or_default();
+                format!("queued: waits for its lock{lock}{place}")
+            }
+            Status::Starting => STARTING.into(),
+            Status::Stopping => "stopping: the command was told to end".into(),
+            status if status.is_terminal() => format!("{status}: its last lines are on their way"),
+            status => status.to_string(),
         }
     }
 

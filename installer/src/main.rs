@@ -4,10 +4,15 @@ mod access;
 mod aws;
 mod client;
 mod commands;
+mod complete;
 mod config;
 mod deploy;
 mod error;
 mod follow;
+mod git;
+mod links;
+mod project;
+mod suggest;
 mod table;
 mod templates;
 mod ui;
@@ -15,6 +20,7 @@ mod ui;
 use std::{env, ffi::OsString, process::ExitCode};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
+use clap_complete::{CompleteEnv, engine::ArgValueCandidates};
 
 use crate::{commands::Command, error::Result};
 
@@ -23,7 +29,7 @@ use crate::{commands::Command, error::Result};
 #[command(name = "runvoy", version, disable_help_subcommand = true, disable_version_flag = true)]
 struct Cli {
     /// Use this deployment of the config file [env: RUNVOY_PROFILE]
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", add = ArgValueCandidates::new(complete::profiles))]
     profile: Option<String>,
     // Hidden: there is a command for it, and the help is to fit one screen.
     #[arg(short = 'V', long, action = clap::ArgAction::Version, hide = true)]
@@ -33,6 +39,8 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
+    // Ends the program, if a shell wants to know how a line may go on.
+    CompleteEnv::with_factory(command).var(complete::VARIABLE).complete();
     match parse().and_then(run) {
         Ok(code) => code.into(),
         Err(error) => {
@@ -59,7 +67,11 @@ fn parse() -> Result<Cli> {
     if let Command::Exec(args) = &cli.command
         && let Some(argv) = args.options_first(&argv)?
     {
-        return Ok(parse_from(argv));
+        let reordered = parse_from(argv);
+        if let Command::Exec(again) = &reordered.command {
+            again.begins_as(args)?;
+        }
+        return Ok(reordered);
     }
     Ok(cli)
 }
@@ -80,7 +92,8 @@ fn command() -> clap::Command {
             help += &format!("  {name:<12} {about}\n");
         }
     }
-    command.help_template(help + "Options:\n{options}")
+    let more = commands::MORE.join(", ");
+    command.help_template(help + "More: " + &more + "\nOptions:\n{options}")
 }
 
 #[cfg(test)]
@@ -90,7 +103,8 @@ mod tests {
     #[test]
     fn the_help_names_each_command_once_and_fits_one_screen() {
         command().debug_assert();
-        let mut grouped: Vec<_> = commands::GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let mut grouped: Vec<_> =
+            commands::GROUPS.iter().flat_map(|(_, names)| *names).chain(commands::MORE).copied().collect();
         let command = command();
         let mut known: Vec<_> = command.get_subcommands().map(clap::Command::get_name).collect();
         grouped.sort_unstable();
@@ -98,5 +112,47 @@ mod tests {
         assert_eq!(grouped, known);
         let help = command.clone().render_help().to_string();
         assert!(help.lines().count() <= 24, "{help}");
+    }
+
+    /// The words of a line as a shell would split it, up to where it would redirect them.
+    fn words(line: &str) -> Vec<String> {
+        let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+        for c in line.chars() {
+            match (c, quote) {
+                (_, Some(open)) if c == open => quote = None,
+                ('\'' | '"', None) => {
+                    quote = Some(c);
+                    word.get_or_insert_default();
+                }
+                ('>' | '<' | '|' | '#', None) => break,
+                (' ', None) => words.extend(word.take()),
+                _ => word.get_or_insert_default().push(c),
+            }
+        }
+        words.extend(word);
+        words
+    }
+
+    fn examples(command: &clap::Command, found: &mut Vec<String>) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
+        found.extend(lines.filter(|line| line.starts_with("runvoy ")).map(str::to_owned));
+        command.get_subcommands().for_each(|command| examples(command, found));
+    }
+
+    #[test]
+    fn each_example_in_the_help_is_a_command_line() {
+        let mut found = Vec::new();
+        examples(&command(), &mut found);
+        assert!(found.len() > 40, "{found:?}");
+        for line in found {
+            let argv: Vec<OsString> = words(&line).into_iter().map(OsString::from).collect();
+            let parsed = Cli::try_parse_from(argv.clone()).unwrap_or_else(|error| panic!("{line}: {error}"));
+            if let Command::Exec(args) = &parsed.command
+                && let Some(argv) = args.options_first(&argv).unwrap_or_else(|_| panic!("{line}"))
+            {
+                Cli::try_parse_from(argv).unwrap_or_else(|error| panic!("{line}: {error}"));
+            }
+        }
     }
 }

@@ -83,6 +83,34 @@ impl Table {
     }
 }
 
+/// A place on the terminal in which one table follows another.
+pub struct Screen {
+    terminal: Term,
+    shown: usize,
+}
+
+impl Screen {
+    /// Nothing is shown yet.
+    pub fn new() -> Self {
+        Self { terminal: Term::stdout(), shown: 0 }
+    }
+
+    /// Whether there is a terminal.
+    pub fn is_attended(&self) -> bool {
+        self.terminal.features().is_attended()
+    }
+
+    /// Puts the table where the one before was, as much of it as there are rows on the terminal.
+    pub fn show(&mut self, table: &Table) -> Result<()> {
+        let (rows, columns) = self.terminal.size();
+        let text = table.render(Some(columns.into()));
+        let lines: Vec<_> = text.lines().take(usize::from(rows).saturating_sub(1)).collect();
+        let up = if self.shown > 0 { format!("\r\x1b[{}A\x1b[J", self.shown) } else { String::new() };
+        self.shown = lines.len();
+        ui::write(&format!("{up}{}\n", lines.join("\n")))
+    }
+}
+
 fn line(cells: impl Iterator<Item = StyledObject<String>>, widths: &[usize]) -> String {
     let cells = cells.zip(widths).map(|(cell, &width)| {
         let text = cell.to_string();

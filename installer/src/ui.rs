@@ -49,6 +49,15 @@ pub fn json(value: &impl Serialize) -> Result<()> {
     line(serde_json::to_string_pretty(value)?)
 }
 
+/// Writes one of several results to stdout: an object with its type, in one line.
+pub fn event(kind: &str, value: &impl Serialize) -> Result<()> {
+    let mut event = serde_json::Map::from_iter([("type".to_owned(), kind.into())]);
+    if let serde_json::Value::Object(fields) = serde_json::to_value(value)? {
+        event.extend(fields);
+    }
+    line(serde_json::to_string(&event)?)
+}
+
 /// Says something on stderr.
 pub fn note(text: impl Display) {
     // A closed stderr is no reason to fail: there is nobody left to tell.

@@ -56,7 +56,7 @@ pub async fn run(args: Args, profile: Option<&str>) -> Result<()> {
     let (email, path) = (ui::printable(&user.email), config.path().display());
     ui::note(format_args!("hello {email} ({}); saved as profile `{name}` in `{path}`", user.role));
     if config.profile_name(None) != name {
-        ui::note(format_args!("use it with `--profile {name}`"));
+        ui::note(format_args!("use it with `--profile {name}`, or always: `runvoy profile use {name}`"));
     }
     Ok(())
 }

@@ -1,36 +1,36 @@
 //! The commands: one file each.
 
 pub mod admin;
+mod attend;
 pub mod audit;
 pub mod build;
 pub mod completions;
+pub mod config;
 pub mod configure;
 pub mod costs;
 pub mod destroy;
 pub mod exec;
+mod flags;
 pub mod health;
 pub mod init;
 pub mod list;
 pub mod locks;
 pub mod logs;
+pub mod open;
+pub mod profile;
+pub mod rerun;
 mod since;
 pub mod status;
 pub mod stop;
 pub mod version;
+mod which;
 pub mod whoami;
 
-use std::str::FromStr;
-
 use clap::Subcommand;
-use runvoy_api::{
-    execution::{Execution, ExecutionList},
-    id::{ExecutionId, NotAnId},
-};
+use runvoy_api::id::ExecutionId;
 
-use crate::{
-    client::{Client, encode},
-    error::{Error, Result},
-};
+pub use self::which::Which;
+use crate::{client::encode, error::Result};
 
 /// Every command.
 #[derive(Subcommand)]
@@ -45,11 +45,21 @@ pub enum Command {
     List(list::Args),
     /// Stop an execution
     Stop(stop::Args),
+    /// Run the command of an earlier execution again
+    Rerun(rerun::Args),
+    /// Open an execution's log in the browser
+    Open(open::Args),
     /// See which locks are held, and release one
     #[command(subcommand)]
     Locks(locks::Command),
     /// Save a deployment's endpoint and your key
     Configure(configure::Args),
+    /// Choose among several deployments
+    #[command(subcommand)]
+    Profile(profile::Command),
+    /// Show which settings are in force, and why
+    #[command(subcommand)]
+    Config(config::Command),
     /// Show whose key this is
     Whoami(whoami::Args),
     /// Check that the deployment answers
@@ -74,13 +84,13 @@ pub enum Command {
 }
 
 /// How the help groups them.
-pub const GROUPS: [(&str, &[&str]); 2] = [
-    (
-        "Teammate",
-        &["exec", "status", "logs", "list", "stop", "locks", "configure", "whoami", "health", "version", "completions"],
-    ),
-    ("Admin", &["admin", "audit", "costs", "init", "destroy", "build"]),
+pub const GROUPS: [(&str, &[&str]); 3] = [
+    ("Teammate", &["exec", "status", "logs", "list", "stop", "rerun", "open", "locks", "configure"]),
+    ("Admin", &["admin", "audit", "costs"]),
+    ("Deployment", &["init", "destroy"]),
 ];
+/// Those that the help only names: it is to fit one screen.
+pub const MORE: &[&str] = &["whoami", "health", "profile", "config", "version", "completions", "build"];
 
 impl Command {
     /// Runs it. The result is the program's exit code.
@@ -91,8 +101,12 @@ impl Command {
             Self::Logs(args) => logs::run(args, profile).await,
             Self::List(args) => list::run(args, profile).await,
             Self::Stop(args) => stop::run(args, profile).await,
+            Self::Open(args) => open::run(args, profile).await,
+            Self::Rerun(args) => return rerun::run(args, profile).await,
             Self::Locks(command) => locks::run(command, profile).await,
             Self::Configure(args) => configure::run(args, profile).await,
+            Self::Profile(command) => profile::run(command),
+            Self::Config(command) => config::run(command, profile),
             Self::Whoami(args) => whoami::run(args, profile).await,
             Self::Health(args) => health::run(args, profile).await,
             Self::Version(args) => version::run(args),
@@ -105,37 +119,6 @@ impl Command {
             Self::Build(args) => build::run(args).await,
         }?;
         Ok(0)
-    }
-}
-
-/// An execution as people name it: by its id, or `last` for their newest one.
-#[derive(Clone)]
-pub enum Which {
-    /// The user's newest one.
-    Last,
-    /// This one.
-    Id(ExecutionId),
-}
-
-impl FromStr for Which {
-    type Err = NotAnId;
-    fn from_str(text: &str) -> Result<Self, NotAnId> {
-        if text == "last" { Ok(Self::Last) } else { text.parse().map(Self::Id) }
-    }
-}
-
-impl Which {
-    /// The id that is meant.
-    pub async fn resolve(self, client: &Client) -> Result<ExecutionId> {
-        match self {
-            Self::Id(id) => Ok(id),
-            Self::Last => {
-                let list: ExecutionList = client.get("/executions?limit=1").await?;
-                let newest: Option<Execution> = list.executions.into_iter().next();
-                let none = || Error::new("you have no executions yet").hint("start one: `runvoy exec 'echo hello'`");
-                newest.map(|execution| execution.execution_id).ok_or_else(none)
-            }
-        }
     }
 }
 

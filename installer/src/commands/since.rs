@@ -10,6 +10,11 @@ use time::{Duration, OffsetDateTime};
 pub struct Since(OffsetDateTime);
 
 impl Since {
+    /// Since the epoch, as the times of log lines.
+    pub fn milliseconds(self) -> i128 {
+        self.0.unix_timestamp_nanos() / 1_000_000
+    }
+
     fn parse(text: &str, now: OffsetDateTime) -> Option<Self> {
         let unit = match text.chars().last()? {
             'm' => Some(Duration::MINUTE),

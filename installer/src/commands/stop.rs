@@ -1,10 +1,11 @@
 //! `runvoy stop`.
 
+use clap_complete::engine::ArgValueCandidates;
 use runvoy_api::execution::Execution;
 use serde_json::Value;
 
 use super::{Which, execution_path};
-use crate::{client::Client, error::Result, ui};
+use crate::{client::Client, complete, error::Result, ui};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,7 +16,8 @@ Examples:
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// The execution, or `last` for your newest one
+    /// The execution: its id, a unique part of it, or `last` for your newest one
+    #[arg(add = ArgValueCandidates::new(complete::executions))]
     id: Which,
     /// Print the API's reply as JSON
     #[arg(long)]

@@ -191,6 +191,62 @@ fn the_network_may_go_and_come_without_a_line_lost_or_repeated() {
 }
 
 #[test]
+fn a_reply_cut_in_the_middle_costs_no_line() {
+    let middle = page("running", &["3", "4"], "c2");
+    let server = Server::script([
+        ("POST /executions", vec![started()]),
+        (LOGS, vec![Reply::Cut(page("running", &["1", "2"], "c1")), ok(page("running", &["1", "2"], "c1"))]),
+        (&after("c1"), vec![Reply::Cut(middle.clone()), Reply::Cut(middle.clone()), ok(middle)]),
+        (
+            &after("c2"),
+            vec![Reply::Cut(last_page("completed", &["5"], Some(0))), ok(last_page("completed", &["5"], Some(0)))],
+        ),
+    ]);
+    Machine::using(&server).run(&["exec", "x"]).code(0).stdout("1\n2\n3\n4\n5\n");
+}
+
+#[test]
+fn json_is_one_object_a_line_from_start_to_end() {
+    let server = Server::script([
+        ("POST /executions", vec![started()]),
+        (LOGS, vec![ok(page("running", &["a \"b\""], "c1"))]),
+        (&after("c1"), vec![ok(last_page("failed", &["c"], Some(3)))]),
+        ("GET /executions/exec_20251026143210_a1b2c3", vec![ok(record())]),
+    ]);
+    let ran = Machine::using(&server).run(&["exec", "--json", "x"]).code(3).says("failed: exit code 3");
+    let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let types: Vec<_> = lines.iter().map(|line| line["type"].as_str().unwrap()).collect();
+    assert_eq!(types, ["started", "log", "log", "end"]);
+    assert_eq!((&lines[0]["execution_id"], &lines[0]["later"]), (&ID.into(), &true.into()));
+    assert_eq!(lines[1], json!({"type": "log", "timestamp": 1, "message": "a \"b\""}));
+    let end = json!({"type": "end", "execution_id": ID, "status": "failed", "exit_code": 3, "reason": null, "execution": record()});
+    assert_eq!(lines[3], end);
+}
+
+#[test]
+fn rerun_runs_the_same_with_what_the_flags_change() {
+    let mut earlier = record();
+    earlier["lock_name"] = "infra".into();
+    earlier["command"] = "make \"a b\"".into();
+    let list = ok(json!({"executions": [earlier]}));
+    let server = Server::script([
+        ("GET /executions?limit=100", vec![list]),
+        ("GET /executions?limit=100&all=true", vec![ok(json!({"executions": []}))]),
+        ("GET /executions/exec_20251026143210_a1b2c3", vec![ok(earlier)]),
+        ("POST /executions", vec![started()]),
+    ]);
+    // Neither the project nor the environment changes what ran.
+    let machine = Machine::using(&server).file(".runvoy.yaml", "image: other\n").env("RUNVOY_LOCK", "other");
+    let args = ["rerun", "a1b2", "-d", "--memory", "4096", "--env", "A=1"];
+    machine.run(&args).code(0).stdout(&format!("{ID}\n")).says("running   make");
+    let request = server.requests().pop().unwrap();
+    let expected = json!({"command": "make \"a b\"", "image": "i", "lock": "infra", "timeout": 3600, "cpu": 1024,
+        "memory": 4096, "spot": false, "env": {"A": "1"}});
+    assert_eq!(serde_json::from_str::<Value>(&request.body).unwrap(), expected);
+    machine.run(&["rerun", "ffff"]).code(125).says("no execution's id begins with `ffff`");
+}
+
+#[test]
 fn a_start_without_a_reply_is_not_sent_again() {
     // An API of before its idempotency keys.
     let health = || ("GET /health", vec![ok(json!({"status": "ok", "version": "0.1.0", "contract": 1}))]);
@@ -289,7 +345,7 @@ fn a_closed_stdout_is_no_reason_to_panic() {
     let mut child = Machine::using(&server).spawn(&["exec", "x"]);
     drop(child.stdout.take());
     Ran::from(child.wait_with_output().unwrap()).code(141).says(&format!("runvoy logs -f {ID}"));
-    let mut child = Machine::new().spawn(&["completions", "bash"]);
+    let mut child = Machine::new().spawn(&["config", "schema"]);
     drop(child.stdout.take());
     let ran = Ran::from(child.wait_with_output().unwrap()).code(141);
     assert_eq!(ran.stderr, "");

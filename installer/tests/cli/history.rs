@@ -51,6 +51,37 @@ fn last_is_my_newest_one() {
 }
 
 #[test]
+fn an_id_may_be_shortened_while_it_is_the_only_one() {
+    let ids = |ids: &[&str], cursor: Option<&str>| {
+        let executions: Vec<_> = ids.iter().map(|id| execution(id, "x")).collect();
+        ok(json!({"executions": executions, "cursor": cursor}))
+    };
+    let (newer, older) = ("exec_20251026143211_a1ffff", "exec_20240101000000_cccccc");
+    let server = Server::script([
+        ("GET /executions?limit=100", vec![ids(&[newer, ID], Some("p"))]),
+        ("GET /executions?limit=100&cursor=p", vec![ids(&[older], None)]),
+        ("GET /executions?limit=100&all=true", vec![ids(&["exec_20251026143212_dddddd"], None)]),
+        (ONE, vec![ok(execution(ID, "mine"))]),
+        ("GET /executions/exec_20240101000000_cccccc", vec![ok(execution(older, "old"))]),
+        ("GET /executions/exec_20251026143212_dddddd", vec![ok(execution(ID, "theirs"))]),
+    ]);
+    let machine = Machine::using(&server);
+    for (part, command) in [
+        ("exec_20251026143210", "mine"),
+        ("20251026143210_a", "mine"),
+        ("a1b2c3", "mine"),
+        ("a1b", "mine"),
+        ("2024", "old"),
+        ("dddddd", "theirs"),
+    ] {
+        let ran = machine.run(&["status", part]).code(0);
+        assert!(ran.stdout.contains(&format!("command    {command}\n")), "{part}: {}", ran.stdout);
+    }
+    machine.run(&["status", "a1"]).code(1).says("`a1` may be 2 executions").says(newer).says(ID);
+    machine.run(&["stop", "exec_2023"]).code(1).says("begins with `2023`").says("runvoy list --all");
+}
+
+#[test]
 fn what_is_no_id_is_a_usage_error() {
     let server = Server::script([]);
     Machine::using(&server).run(&["status", "../users"]).code(2).says("is not an execution id");
@@ -84,6 +115,75 @@ fn logs_follows_to_the_end() {
         "completed": true, "exit_code": 3, "cursor": "c"});
     let server = Server::script([(LOGS, vec![ok(end)])]);
     Machine::using(&server).run(&["logs", "-f", ID]).code(0).stdout("x\n").says("failed: exit code 3");
+}
+
+fn lines(timestamps: &[i64], cursor: &str, completed: bool) -> Value {
+    let logs: Vec<_> = timestamps.iter().map(|at| json!({"timestamp": at, "message": format!("at {at}")})).collect();
+    json!({"execution_id": ID, "status": "completed", "logs": logs, "completed": completed, "cursor": cursor, "exit_code": 0})
+}
+
+#[test]
+fn logs_can_be_cut_to_the_last_lines_and_to_a_time_and_stamped() {
+    let second = format!("{LOGS}?cursor=a");
+    let server = || {
+        Server::script([
+            (LOGS, vec![ok(lines(&[1_000, 2_000, 3_000], "a", false))]),
+            (&second, vec![ok(lines(&[4_000, 5_001], "b", true))]),
+        ])
+    };
+    let run = |args: &[&str]| Machine::using(&server()).run(&[&["logs", ID], args].concat()).code(0);
+    run(&["--tail", "3"]).stdout("at 3000\nat 4000\nat 5001\n");
+    run(&["--tail", "0"]).stdout("");
+    run(&["--tail", "99"]).stdout("at 1000\nat 2000\nat 3000\nat 4000\nat 5001\n");
+    run(&["--since", "1970-01-01T00:00:03Z"]).stdout("at 3000\nat 4000\nat 5001\n");
+    run(&["--since", "1970-01-01T00:00:03Z", "--tail", "1", "--timestamps"])
+        .stdout("1970-01-01T00:00:05.001Z at 5001\n");
+    run(&["-f", "--tail", "1"]).stdout("at 5001\n").says("completed: exit code 0");
+    run(&["-f", "--since", "1970-01-01T00:00:05Z"]).stdout("at 5001\n");
+    let reply: Value = serde_json::from_str(&run(&["--json", "--tail", "2"]).stdout).unwrap();
+    assert_eq!(
+        reply["logs"],
+        json!([{"timestamp": 4000, "message": "at 4000"}, {"timestamp": 5001, "message": "at 5001"}])
+    );
+    Machine::new().run(&["logs", ID, "--since", "yesterday"]).code(2).says("is not a time such as");
+}
+
+#[test]
+fn a_followed_tail_goes_on_with_what_comes() {
+    let second = format!("{LOGS}?cursor=a");
+    let server = Server::script([
+        (LOGS, vec![ok(lines(&[1_000, 2_000], "a", false))]),
+        (&second, vec![ok(lines(&[], "a", false)), ok(lines(&[3_000], "b", true))]),
+    ]);
+    Machine::using(&server).run(&["logs", ID, "-f", "--tail", "1"]).code(0).stdout("at 2000\nat 3000\n");
+}
+
+#[test]
+fn list_takes_filters_and_times_as_people_write_them() {
+    let path = "GET /executions?limit=20&status=failed&lock=a%2Fb&since=2026-01-31T00%3A00%3A00Z";
+    let server = Server::script([(path, vec![ok(json!({"executions": []}))])]);
+    let args = ["list", "--status", "failed", "--lock", "a/b", "--since", "2026-01-31"];
+    Machine::using(&server).run(&args).code(0).says("no executions");
+    Machine::using(&server).run(&["list", "--since", "soon"]).code(2).says("is not a time such as");
+}
+
+#[test]
+fn a_watched_list_prints_what_is_new_or_changed() {
+    use std::io::{BufRead as _, BufReader};
+    let at = |status: &str| {
+        let mut execution = execution(ID, "make");
+        execution["status"] = status.into();
+        execution["exit_code"] = Value::Null;
+        ok(json!({"executions": [execution]}))
+    };
+    let replies = vec![at("running"), at("running"), error(503, "unavailable", "busy"), at("completed")];
+    let server = Server::script([("GET /executions?limit=20", replies)]);
+    let mut child = Machine::using(&server).spawn(&["list", "--watch"]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), format!("{ID} running      make"));
+    assert_eq!(lines.next().unwrap().unwrap(), format!("{ID} completed    make"));
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

@@ -2,11 +2,17 @@
 
 mod access;
 mod admin;
+mod complete;
 mod configure;
 mod exec;
 mod history;
+mod json;
+mod open;
 mod oversight;
+mod profile;
+mod project;
 mod server;
+mod terminal;
 mod usage;
 mod weather;
 
@@ -66,6 +72,14 @@ impl Machine {
 
     fn config_path(&self) -> PathBuf {
         self.home.path().join(".runvoy/config.yaml")
+    }
+
+    /// With this text in a file below its home, where every command runs.
+    fn file(self, path: &str, text: &str) -> Self {
+        let path = self.home.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        self
     }
 
     fn command(&self, args: &[&str]) -> Command {

@@ -25,6 +25,8 @@ pub enum Reply {
     Text(u16, &'static str, &'static str),
     /// Closes the connection without a word.
     HangUp,
+    /// Closes the connection in the middle of the reply.
+    Cut(Value),
 }
 
 pub fn ok(value: Value) -> Reply {
@@ -85,15 +87,24 @@ impl Server {
 fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, answer: &dyn Fn(&Request) -> Reply) {
     let Some(request) = read(&stream) else { return };
     seen.lock().unwrap().push(request.clone());
-    let (status, kind, body) = match answer(&request) {
-        Reply::Json(status, value) => (status, "application/json", value.to_string()),
-        Reply::Text(status, kind, text) => (status, kind, text.to_owned()),
+    let (status, kind, body, length) = match answer(&request) {
+        Reply::Json(status, value) => whole(status, "application/json", value.to_string()),
+        Reply::Text(status, kind, text) => whole(status, kind, text.to_owned()),
         Reply::HangUp => return,
+        Reply::Cut(value) => {
+            let body = value.to_string();
+            let length = body.len();
+            (200, "application/json", body[..length / 2].to_owned(), length)
+        }
     };
-    let length = body.len();
     let head =
         format!("HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
     let _ = stream.write_all((head + &body).as_bytes());
+}
+
+fn whole(status: u16, kind: &'static str, body: String) -> (u16, &'static str, String, usize) {
+    let length = body.len();
+    (status, kind, body, length)
 }
 
 fn read(stream: &TcpStream) -> Option<Request> {

@@ -32,11 +32,12 @@ fn help(layout: &Layout, words: &[&str]) -> Result<String> {
     String::from_utf8(output.stdout).context("the help is no text")
 }
 
-/// The names of the commands that a help lists, under whatever headings: `  name  What it is for`.
+/// The names of the commands that a help lists, under whatever headings: `  name  What it is for`, or `More: name, name`.
 fn commands(help: &str) -> impl Iterator<Item = &str> {
+    let more = help.lines().filter_map(|line| line.strip_prefix("More: ")).flat_map(|names| names.split(", "));
     let names = help.lines().filter_map(|line| line.strip_prefix("  ")?.split_once("  "));
     let names = names.map(|(name, _)| name).filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()));
-    names.filter(|name| *name != "help" && !name.contains(' '))
+    names.filter(|name| *name != "help" && !name.contains(' ')).chain(more)
 }
 
 #[cfg(test)]
@@ -44,7 +45,7 @@ mod tests {
     #[test]
     fn the_commands_are_those_that_the_help_lists() {
         let help = "Does things\n\nUsage: x\n\nDaily:\n  up    Starts\n        and stays\nOther:\n  down  Stops\n  help  \
-                    This\nOptions:\n  -h  Help\n\nArguments:\n  <X>  What\n\nExamples:\n  x up\n  x up 'a  b'\n";
-        assert_eq!(super::commands(help).collect::<Vec<_>>(), ["up", "down"]);
+                    This\nMore: left, right\nOptions:\n  -h  Help\n\nArguments:\n  <X>  What\n\nExamples:\n  x up\n  x up 'a  b'\n";
+        assert_eq!(super::commands(help).collect::<Vec<_>>(), ["up", "down", "left", "right"]);
     }
 }

@@ -1,0 +1,145 @@
+//! A command's settings, each from the first place that has it: flags, the environment, the task, the file.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf};
+
+use runvoy_api::execution::ExecutionRequest;
+use serde_json::{Map, Value};
+
+use super::{
+    Project,
+    keys::{self, ENV, KEYS, Values},
+};
+use crate::{
+    access::variable,
+    error::{Error, Result},
+};
+
+/// What a command's first word begins with where it names a task.
+const TASK: char = '@';
+const USAGE: u8 = 2;
+
+/// What is to run, and how.
+pub struct Settings {
+    /// What the container's shell runs.
+    pub command: String,
+    /// By name, each with where it comes from. What is not here takes the deployment's default.
+    pub values: BTreeMap<String, (Value, Origin)>,
+}
+
+/// Where a setting comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Origin {
+    /// The command line.
+    Flag,
+    /// The environment.
+    Variable(&'static str),
+    /// A task in `.runvoy.yaml`.
+    Task(String, PathBuf),
+    /// `.runvoy.yaml`.
+    File(PathBuf),
+    /// The record of an earlier execution.
+    Record(String),
+}
+
+impl Settings {
+    /// For these words of the command line, the first of which may name a task.
+    pub fn find(words: &[String], flags: Values) -> Result<Self> {
+        let project = Project::find()?;
+        let task = words.split_first().and_then(|(first, rest)| Some((first.strip_prefix(TASK)?, rest)));
+        let mut settings = Self { command: words.join(" "), values: BTreeMap::new() };
+        settings.add(flags, &Origin::Flag);
+        settings.add_environment()?;
+        if let Some((name, rest)) = task {
+            let project = project.as_ref().ok_or_else(|| no_tasks(name))?;
+            let task = project.task(name)?;
+            settings.command = [std::slice::from_ref(&task.command), rest].concat().join(" ");
+            settings.add(task.settings.clone(), &Origin::Task(name.to_owned(), project.path.clone()));
+        }
+        if let Some(project) = project {
+            settings.add(project.settings, &Origin::File(project.path));
+        }
+        Ok(settings)
+    }
+
+    /// For a command that has run before, with what the flags change.
+    pub fn again(command: String, flags: Values, record: Values, id: &str) -> Self {
+        let mut settings = Self { command, values: BTreeMap::new() };
+        settings.add(flags, &Origin::Flag);
+        settings.add(record, &Origin::Record(id.to_owned()));
+        settings
+    }
+
+    /// Adds what no earlier place had.
+    fn add(&mut self, values: Values, origin: &Origin) {
+        for (name, value) in values {
+            self.values.entry(name).or_insert_with(|| (value, origin.clone()));
+        }
+    }
+
+    fn add_environment(&mut self) -> Result<()> {
+        for (key, name) in KEYS.iter().filter_map(|key| Some((key, key.variable?))) {
+            let Some(text) = variable(name) else { continue };
+            let mut values = Values::new();
+            key.add_text(&text, &mut values).map_err(|problem| Error::new(format!("`{name}` {problem}")))?;
+            self.add(values, &Origin::Variable(name));
+        }
+        Ok(())
+    }
+
+    /// The request that starts it.
+    pub fn request(&self) -> Result<ExecutionRequest> {
+        let mut request = Map::from_iter([("command".to_owned(), self.command.clone().into())]);
+        let mut env = Map::new();
+        self.check_wait()?;
+        for (name, (value, origin)) in &self.values {
+            if keys::find(name).is_some_and(|key| !key.works) {
+                let problem =
+                    format!("`{name}` (from {origin}) can't be used yet: commands run without code and secrets");
+                return Err(Error::new(problem).hint("nothing was run; take it out to run the command without it"));
+            }
+            match name.strip_prefix(ENV) {
+                Some(name) => env.insert(name.to_owned(), value.clone()),
+                None => request.insert(name.clone(), value.clone()),
+            };
+        }
+        request.insert("env".to_owned(), env.into());
+        Ok(serde_json::from_value(request.into())?)
+    }
+
+    /// A wait without a lock is refused here, where it is known who asked for it.
+    fn check_wait(&self) -> Result<()> {
+        match self.values.get("wait_lock") {
+            Some((_, origin)) if !self.values.contains_key("lock") => {
+                Err(Error::new(format!("`wait_lock` (from {origin}) is for a lock, and there is none"))
+                    .hint("nothing was run; name the lock with `--lock`, or take `wait_lock` out")
+                    .exit(USAGE))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the setting that the API calls `field` comes from, if not from the command line, which its writer sees.
+    pub fn origin_of(&self, field: &str) -> Option<&Origin> {
+        self.values.get(field).map(|(_, origin)| origin).filter(|origin| **origin != Origin::Flag)
+    }
+}
+
+fn no_tasks(name: &str) -> Error {
+    let hint = format!(
+        "in `{}`: `tasks: {{{name}: …}}`; a command that begins with `@` goes in quotes after a space",
+        super::FILE
+    );
+    Error::new(format!("`@{name}` is a task, and there is no `{}` here", super::FILE)).hint(hint)
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag => f.write_str("the command line"),
+            Self::Variable(name) => write!(f, "`{name}`"),
+            Self::Task(name, path) => write!(f, "task `{name}` in `{}`", path.display()),
+            Self::File(path) => write!(f, "`{}`", path.display()),
+            Self::Record(id) => write!(f, "`{id}`"),
+        }
+    }
+}
