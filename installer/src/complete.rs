@@ -12,7 +12,7 @@ use crate::{client::Client, config::Config, error::Result, project::Project, ui}
 pub const VARIABLE: &str = "RUNVOY_COMPLETE";
 
 /// How long a Tab may take.
-const PATIENCE: Duration = Duration::from_millis(1500);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The user's newest executions.
 pub fn executions() -> Vec<CompletionCandidate> {
