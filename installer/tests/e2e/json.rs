@@ -140,7 +140,8 @@ fn a_deployments_life_in_json() {
     starts.sort_unstable();
     let expected = ["admin", "bucket-stack", "build", "main-stack", "template-checks", "upload", "verify"];
     assert_eq!(starts, expected);
-    assert_eq!(of(&first, "preflight").len(), 1);
+    // Before the questions, and what the answers take.
+    assert_eq!(of(&first, "preflight").len(), 2);
     assert_eq!(of(&first, "plan").len(), 1);
     let tables = of(&first, "resource").into_iter().filter(|event| event["resource_type"] == "AWS::DynamoDB::Table");
     let made =

@@ -114,6 +114,9 @@ impl Init {
 
     /// Tells what was found beforehand. A check that failed ends it here, with nothing changed.
     fn check(&self, checks: &[Check]) -> Result<()> {
+        if checks.is_empty() {
+            return Ok(());
+        }
         self.progress.emit(&Event::Preflight { checks: preflight::json(checks) });
         self.show(|| {
             preflight::show(checks);
