@@ -33,7 +33,9 @@ fn help(layout: &Layout, words: &[&str]) -> Result<String> {
 }
 
 /// The names of the commands that a help lists, under whatever headings: `  name  What it is for`, or `More: name, name`.
+/// They come first: what follows arguments and options may look the same.
 fn commands(help: &str) -> impl Iterator<Item = &str> {
+    let help = help.split("\nOptions:").next().unwrap_or_default().split("\nArguments:").next().unwrap_or_default();
     let more = help.lines().filter_map(|line| line.strip_prefix("More: ")).flat_map(|names| names.split(", "));
     let names = help.lines().filter_map(|line| line.strip_prefix("  ")?.split_once("  "));
     let names = names.map(|(name, _)| name).filter(|name| name.starts_with(|c: char| c.is_ascii_lowercase()));

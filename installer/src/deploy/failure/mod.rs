@@ -101,7 +101,7 @@ impl Operation<'_> {
         let reason = cause.as_ref().map(|cause| cause.reason.clone()).or(reason);
         let reason = reason.filter(|reason| !reason.is_empty());
         let reason = reason.unwrap_or_else(|| "AWS gave no reason".to_owned());
-        // What can't be deleted is for the command that deletes, whichever has met it. A creation that failed and is gone is not.
+        // What can't be deleted is for the command that deletes. A failed creation that is gone again is not.
         let command = if status == "DELETE_FAILED" { "destroy" } else { "init" };
         let place = Place { deployment: self.deployment, region: &aws.region, identity: &aws.identity, command };
         let advice = advise(&reason, &place);

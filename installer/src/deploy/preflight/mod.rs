@@ -131,6 +131,7 @@ pub async fn choices(
     spent: Duration,
 ) -> Vec<Check> {
     let subject = Subject { aws, deployment, stacks: stacks::Stacks::new(aws, deployment) };
+    let limit = LIMIT.saturating_sub(spent).max(LEAST);
     let toolchain = async {
         let checkout = checkout?;
         Some(check("toolchain", toolchain::check(checkout, answers.architecture)).await)
@@ -139,10 +140,10 @@ pub async fn choices(
         if exists || !answers.makes_network() {
             return None;
         }
-        Some(check("vpcs", quotas::vpcs(&subject)).await)
+        let look = async { (quotas::vpcs(&subject).await, ()) };
+        Some(within(limit, "vpcs", look).await.0)
     };
     let allowed = async {
-        let limit = LIMIT.saturating_sub(spent).max(LEAST);
         let look = permissions::check_choices(aws, deployment, answers);
         let outcome = timeout(limit, look).await.unwrap_or_else(|_| Some(Outcome::slow(limit)))?;
         Some(Check { name: "choices", outcome })
