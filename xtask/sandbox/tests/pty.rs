@@ -14,6 +14,11 @@ fn shell(script: &str) -> Pty {
     Pty::spawn(command, 60, 10).unwrap()
 }
 
+/// Says that it is ready, then waits in short naps: a signal that meets the shell just before one is taken just after it.
+fn idle_with(trap: &str) -> Pty {
+    shell(&format!("{trap}; echo ready; while :; do sleep 0.05; done"))
+}
+
 fn shows(text: &str) -> impl Fn(&vt100::Screen) -> bool {
     move |screen| screen.contents().contains(text)
 }
@@ -31,7 +36,7 @@ fn a_question_is_answered_by_typing() {
 
 #[test]
 fn a_typed_ctrl_c_interrupts() {
-    let mut pty = shell("trap 'echo caught; exit 130' INT; echo ready; sleep 60");
+    let mut pty = idle_with("trap 'echo caught; exit 130' INT");
     pty.wait_for(shows("ready"), PATIENCE).unwrap();
     pty.type_text("\x03").unwrap();
     assert_eq!(pty.wait(PATIENCE).unwrap().code(), Some(130));
@@ -40,7 +45,7 @@ fn a_typed_ctrl_c_interrupts() {
 
 #[test]
 fn a_program_is_told_of_another_size() {
-    let mut pty = shell("trap 'stty size; exit' WINCH; echo ready; sleep 60 & wait");
+    let mut pty = idle_with("trap 'stty size; exit 0' WINCH");
     pty.wait_for(shows("ready"), PATIENCE).unwrap();
     pty.resize(40, 20).unwrap();
     assert!(pty.wait(PATIENCE).unwrap().success());
