@@ -2,10 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::{aws::Expired, ui};
-
-/// The exit code of an error that says nothing else.
-const FAILED: u8 = 1;
+use crate::{aws::Expired, exit, ui};
 
 /// An error that ends the program: a chain of causes, the next step for the user, and an exit code.
 #[derive(Debug)]
@@ -38,7 +35,7 @@ impl Error {
 
     /// Ends the program with `code`, unless this error has chosen another one than the usual.
     pub fn exit_unless_set(self, code: u8) -> Self {
-        if self.exit == FAILED { self.exit(code) } else { self }
+        if self.exit == exit::FAILED { self.exit(code) } else { self }
     }
 
     /// Says first what was being done, with the error so far as its cause.
@@ -98,7 +95,7 @@ impl<E: Into<anyhow::Error>> From<E> for Error {
         let cause = error.into();
         // It can come from any call, and the way out is always the same.
         let hint = cause.downcast_ref::<Expired>().map(|_| Expired::HINT.to_owned());
-        Self { cause, hint, exit: FAILED }
+        Self { cause, hint, exit: exit::FAILED }
     }
 }
 

@@ -8,6 +8,7 @@ mod complete;
 mod config;
 mod deploy;
 mod error;
+mod exit;
 mod follow;
 mod git;
 mod links;

@@ -13,10 +13,10 @@ use runvoy_api::{id::parse_rfc3339, status::Status};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::error::{Error, Result};
-
-/// What a shell reports of a program that SIGPIPE ended.
-const BROKEN_PIPE: u8 = 141;
+use crate::{
+    error::{Error, Result},
+    exit,
+};
 
 /// Nobody reads our stdout any more (`runvoy list | head -1`).
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl std::error::Error for OutputClosed {}
 pub fn write(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Error::from(OutputClosed).exit(BROKEN_PIPE),
+        io::ErrorKind::BrokenPipe => Error::from(OutputClosed).exit(exit::BROKEN_PIPE),
         _ => Error::from(error).context("can't write to stdout"),
     })
 }

@@ -24,11 +24,11 @@ pub use expired::Expired;
 pub use service::Service;
 pub use signed::Method;
 
-use crate::error::{Error, Result, ResultExt as _};
+use crate::{
+    error::{Error, Result, ResultExt as _},
+    exit,
+};
 use credentials::Renewing;
-
-/// Exit code of what is missing before anything starts.
-const PREFLIGHT: u8 = 3;
 
 /// An account and a region, with credentials that AWS has accepted.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ impl Aws {
         let region = found.region().cloned().ok_or_else(|| {
             Error::new("no AWS region is set")
                 .hint("add `--region eu-west-1` (or another), or set `AWS_REGION`")
-                .exit(PREFLIGHT)
+                .exit(exit::PREFLIGHT)
         })?;
         let credentials = Renewing::new(region.clone());
         check_credentials(&credentials).await?;
@@ -158,9 +158,9 @@ async fn check_credentials(credentials: &Renewing) -> Result<()> {
     match credentials.provide_credentials().await {
         Ok(_) => Ok(()),
         Err(CredentialsError::CredentialsNotLoaded(_)) => {
-            Err(Error::new("no AWS credentials were found").hint(hint).exit(PREFLIGHT))
+            Err(Error::new("no AWS credentials were found").hint(hint).exit(exit::PREFLIGHT))
         }
-        Err(error) => Err(error).context("the AWS credentials can't be used").hint(hint).exit(PREFLIGHT),
+        Err(error) => Err(error).context("the AWS credentials can't be used").hint(hint).exit(exit::PREFLIGHT),
     }
 }
 
@@ -180,7 +180,7 @@ async fn who(sdk: &SdkConfig, region: &Region) -> Result<(String, String)> {
             return Err(explain(error))
                 .context("AWS did not accept the credentials")
                 .hint("`aws sts get-caller-identity` shows the same; sign in again, or choose another `AWS_PROFILE`")
-                .exit(PREFLIGHT);
+                .exit(exit::PREFLIGHT);
         }
     };
     let account = identity.account().ok_or_else(|| Error::new("AWS named no account for these credentials"))?;
@@ -190,7 +190,7 @@ async fn who(sdk: &SdkConfig, region: &Region) -> Result<(String, String)> {
 fn not_enabled(region: &str) -> Error {
     Error::new(format!("the region `{region}` is not enabled in this account"))
         .hint(format!("`aws account enable-region --region-name {region}`, or choose another with `--region`"))
-        .exit(PREFLIGHT)
+        .exit(exit::PREFLIGHT)
 }
 
 /// What AWS said about a failed call, without the SDK's wrapping.

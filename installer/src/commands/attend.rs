@@ -16,14 +16,11 @@ use super::execution_path;
 use crate::{
     client::Client,
     error::Result,
+    exit,
     follow::{self, Follower},
     ui,
 };
 
-/// The exit code for what went wrong on our side, where every other one may be the command's own.
-pub const OUR_FAILURE: u8 = 125;
-/// The exit code of whoever left before the end.
-pub const INTERRUPTED: u8 = 130;
 /// How long the record may keep somebody waiting who has seen the end.
 const RECORD: Duration = Duration::from_secs(3);
 
@@ -83,7 +80,7 @@ pub async fn attend(
             Answer::Detach => {
                 bar.finish_and_clear();
                 say_it_goes_on(id, "interrupted");
-                return Ok(INTERRUPTED);
+                return Ok(exit::INTERRUPTED);
             }
             Answer::Stop => {
                 let path = execution_path(id);
@@ -135,7 +132,7 @@ fn parse(line: &str) -> Answer {
 /// Somebody who presses Ctrl-C twice does not want to wait for anything.
 fn leave_at_once() -> ! {
     let _ = console::Term::stderr().show_cursor();
-    std::process::exit(INTERRUPTED.into());
+    std::process::exit(exit::INTERRUPTED.into());
 }
 
 fn say_it_goes_on(id: &ExecutionId, why: &str) {
@@ -175,10 +172,10 @@ fn summary(end: &LogPage, record: Option<&Execution>) -> String {
 
 fn exit_code(end: &LogPage) -> u8 {
     match (end.exit_code, end.status) {
-        (Some(code), _) => u8::try_from(code).unwrap_or(OUR_FAILURE),
+        (Some(code), _) => u8::try_from(code).unwrap_or(exit::OUR_FAILURE),
         (None, Status::TimedOut) => 124,
         (None, Status::Stopped) => 143,
-        (None, _) => OUR_FAILURE,
+        (None, _) => exit::OUR_FAILURE,
     }
 }
 

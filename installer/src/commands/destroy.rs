@@ -19,7 +19,7 @@ use crate::{
         report,
     },
     error::{Error, Result},
-    ui,
+    exit, ui,
 };
 use end::{End, kept};
 
@@ -29,11 +29,6 @@ Examples:
   runvoy destroy --stack-name runvoy-staging --keep-data
   runvoy destroy --yes --export ./runvoy-data
   runvoy destroy --yes --stop-running --delete-data";
-
-/// Exit code of a refusal: nothing was changed.
-const REFUSED: u8 = 5;
-/// Exit code of work that was done without reaching its end.
-const PARTLY_DONE: u8 = 4;
 
 /// Arguments of `runvoy destroy`.
 #[derive(clap::Args)]
@@ -109,7 +104,7 @@ impl Destroy {
     async fn run(&mut self, interrupts: &mut Interrupts) -> Result<End> {
         if !self.can_ask && !self.args.yes {
             let hint = format!("add `--yes` to destroy `{}` without being asked", self.args.stack_name);
-            return Err(Error::new("there is no terminal to ask on").hint(hint).exit(2));
+            return Err(Error::new("there is no terminal to ask on").hint(hint).exit(exit::USAGE));
         }
         let mut config = Config::load()?;
         let name = self.args.stack_name.clone();
@@ -227,7 +222,7 @@ impl Destroy {
         if self.progress.suspend(ask)? == *stack {
             return Ok(());
         }
-        Err(Error::new("that is another name: nothing was changed").exit(REFUSED))
+        Err(Error::new("that is another name: nothing was changed").exit(exit::REFUSED))
     }
 
     /// The same command, with what was chosen.

@@ -11,19 +11,17 @@ use serde_json::Value;
 use tokio::signal::unix::Signal;
 
 use super::{
-    attend::{self, INTERRUPTED, OUR_FAILURE, Output},
+    attend::{self, Output},
     flags::Flags,
 };
 use crate::{
     client::{Client, NoAnswer, Refused},
     complete,
     error::{Error, Result},
-    links,
+    exit, links,
     project::settings::Settings,
     ui,
 };
-
-const USAGE: u8 = 2;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -89,7 +87,7 @@ fn is_ours(word: &str) -> bool {
 fn whose_is(word: &str) -> Error {
     Error::new(format!("`{}` stands after the command: is it runvoy's or the command's?", ui::printable(word)))
         .hint("put runvoy's options before the command, and `--` before a command with such options of its own")
-        .exit(USAGE)
+        .exit(exit::USAGE)
 }
 
 /// What is done with an execution that has been started.
@@ -109,7 +107,7 @@ pub async fn run(args: Args, profile: Option<&str>) -> Result<u8> {
         let client = Client::connect(profile)?;
         launch(&client, &Settings::find(&args.command, args.flags.values())?, &args.how).await
     };
-    run.await.map_err(|error| error.exit_unless_set(OUR_FAILURE))
+    run.await.map_err(|error| error.exit_unless_set(exit::OUR_FAILURE))
 }
 
 /// Starts what is to run and follows it. The result is its exit code.
@@ -117,7 +115,7 @@ pub async fn launch(client: &Client, settings: &Settings, how: &How) -> Result<u
     let request = settings.request()?;
     let mut interrupts = attend::interrupts()?;
     let reply = start(client, &request, &mut interrupts).await.map_err(|error| whose(error, settings))?;
-    let Some(reply) = reply else { return Ok(INTERRUPTED) };
+    let Some(reply) = reply else { return Ok(exit::INTERRUPTED) };
     let started: ExecutionStarted = serde_json::from_value(reply.clone())?;
     let id = &started.execution_id;
     links::remember(id, &started.log_url);

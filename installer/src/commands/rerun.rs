@@ -3,11 +3,12 @@
 use clap_complete::engine::ArgValueCandidates;
 use runvoy_api::execution::Execution;
 
-use super::{Which, attend::OUR_FAILURE, exec, execution_path, flags::Flags};
+use super::{Which, exec, execution_path, flags::Flags};
 use crate::{
     client::Client,
     complete,
     error::Result,
+    exit,
     project::{keys::Values, settings::Settings},
     ui,
 };
@@ -45,7 +46,7 @@ pub async fn run(args: Args, profile: Option<&str>) -> Result<u8> {
         let settings = Settings::again(record.command, args.flags.values(), settings, id.as_str());
         exec::launch(&client, &settings, &args.how).await
     };
-    run.await.map_err(|error| error.exit_unless_set(OUR_FAILURE))
+    run.await.map_err(|error| error.exit_unless_set(exit::OUR_FAILURE))
 }
 
 fn settings(record: &Execution) -> Values {

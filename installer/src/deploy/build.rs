@@ -20,11 +20,9 @@ use super::{
 };
 use crate::{
     error::{Error, Result, ResultExt as _},
-    ui,
+    exit, ui,
 };
 
-/// Exit code of what is missing before anything starts.
-const PREFLIGHT: u8 = 3;
 /// How much of a failed build's output is shown.
 const SHOWN: usize = 40;
 
@@ -40,7 +38,7 @@ impl Source {
     /// Finds the source. What a checkout is built with is for the preflight to check.
     pub fn find(zip: Option<&Path>) -> Result<Self> {
         match zip {
-            Some(zip) => Artifact::read(zip).map(Self::Zip).map_err(|error| error.exit(PREFLIGHT)),
+            Some(zip) => Artifact::read(zip).map(Self::Zip).map_err(|error| error.exit(exit::PREFLIGHT)),
             None => checkout(&env::current_dir()?).map(Self::Checkout),
         }
     }
@@ -68,7 +66,7 @@ fn checkout(directory: &Path) -> Result<PathBuf> {
     directory.ancestors().find(is_root).map(Path::to_owned).ok_or_else(|| {
         Error::new(format!("`{}` is not in a checkout of runvoy, so there is nothing to build", directory.display()))
             .hint("change to the checkout, or name a built zip with `--artifact`")
-            .exit(PREFLIGHT)
+            .exit(exit::PREFLIGHT)
     })
 }
 
@@ -155,7 +153,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let inside = root.path().join("orchestrator/src");
         fs::create_dir_all(&inside).unwrap();
-        assert_eq!(checkout(&inside).unwrap_err().code(), PREFLIGHT);
+        assert_eq!(checkout(&inside).unwrap_err().code(), exit::PREFLIGHT);
         fs::write(root.path().join("orchestrator/Cargo.toml"), "").unwrap();
         fs::write(root.path().join("Cargo.lock"), "").unwrap();
         assert_eq!(checkout(&inside).unwrap(), root.path());

@@ -9,11 +9,8 @@ use super::{answers::Answers, stack, status::Move};
 use crate::{
     aws::Aws,
     error::{Error, Result},
-    templates,
+    exit, templates,
 };
-
-/// Refused for safety.
-const REFUSED: u8 = 5;
 
 /// A deployment that is there already.
 pub struct Existing {
@@ -38,7 +35,7 @@ impl Existing {
         let template = stack::template(aws, name).await?;
         let Some(answers) = templates::answers(&template) else {
             let problem = format!("the deployment `{name}` holds no answers that this release of runvoy can read");
-            return Err(Error::new(problem).hint("use a newer release of runvoy").exit(REFUSED));
+            return Err(Error::new(problem).hint("use a newer release of runvoy").exit(exit::REFUSED));
         };
         Ok(Some(Self { stack: found, template, answers }))
     }
@@ -52,7 +49,7 @@ impl Existing {
         let problem = format!("the deployment was made by runvoy {theirs}, and this is the older {ours}");
         let hint =
             format!("use runvoy {theirs} or a newer one; `runvoy init --rollback` goes back to the release before");
-        Err(Error::new(problem).hint(hint).exit(REFUSED))
+        Err(Error::new(problem).hint(hint).exit(exit::REFUSED))
     }
 
     /// Address of its API.
@@ -60,7 +57,7 @@ impl Existing {
         let outputs = self.stack.outputs();
         let found = outputs.iter().find(|output| output.output_key() == Some(output::API_ENDPOINT));
         found.and_then(|output| output.output_value()).ok_or_else(|| {
-            Error::new("the deployment has no address yet").hint("`runvoy init` sees it through").exit(REFUSED)
+            Error::new("the deployment has no address yet").hint("`runvoy init` sees it through").exit(exit::REFUSED)
         })
     }
 }

@@ -12,10 +12,9 @@ use super::{progress::Progress, stack};
 use crate::{
     aws::Aws,
     error::{Error, Result, ResultExt as _},
+    exit,
 };
 
-/// Exit code of what was interrupted.
-pub const INTERRUPTED: u8 = 130;
 /// How long a look at the stack may keep somebody waiting who has pressed Ctrl-C.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -57,7 +56,7 @@ impl Interrupts {
 
     /// Does `work`, which changes nothing in AWS yet, until it is done or interrupted.
     pub async fn before<T>(&mut self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        let nothing = || Error::new("interrupted: nothing was changed").exit(INTERRUPTED);
+        let nothing = || Error::new("interrupted: nothing was changed").exit(exit::INTERRUPTED);
         tokio::select! {
             biased;
             result = work => result.map_err(|error| if is_of_a_prompt(&error) { nothing() } else { error }),
@@ -92,7 +91,7 @@ impl Interrupts {
                 Answer::Quit => {
                     what.progress.leave("not waited for");
                     let problem = "interrupted: AWS finishes what it has begun, and nothing else is done";
-                    return Err(Error::new(problem).hint(goes_on(what.resume)).exit(INTERRUPTED));
+                    return Err(Error::new(problem).hint(goes_on(what.resume)).exit(exit::INTERRUPTED));
                 }
                 Answer::Cancel => {
                     let cancel = async {
@@ -106,7 +105,7 @@ impl Interrupts {
                         _ = self.term.recv() => return Err(left(what)),
                     };
                     // The update may have been done before AWS heard of it.
-                    return ended.hint(format!("`{}` tries again", what.resume)).exit(INTERRUPTED);
+                    return ended.hint(format!("`{}` tries again", what.resume)).exit(exit::INTERRUPTED);
                 }
             }
         }
@@ -149,7 +148,7 @@ fn parse(line: &str, updating: bool) -> Answer {
 
 fn left(what: &Interruptible<'_>) -> Error {
     what.progress.leave("goes on without us");
-    Error::new("interrupted: what AWS has begun goes on without us").hint(goes_on(what.resume)).exit(INTERRUPTED)
+    Error::new("interrupted: what AWS has begun goes on without us").hint(goes_on(what.resume)).exit(exit::INTERRUPTED)
 }
 
 fn goes_on(resume: &str) -> String {

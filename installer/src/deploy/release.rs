@@ -15,6 +15,7 @@ use super::{stack, upload};
 use crate::{
     aws::{Aws, explain},
     error::{Error, Result, ResultExt as _},
+    exit,
     templates::{self, parameter},
 };
 
@@ -22,8 +23,6 @@ use crate::{
 const RECORDS: &str = "releases/";
 /// The layout of records that this code writes.
 const SCHEMA: u32 = 1;
-/// Exit code of what is missing before anything starts.
-const PREFLIGHT: u8 = 3;
 
 /// A release, as its record has it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -162,10 +161,10 @@ pub async fn previous(aws: &Aws, bucket: &str, deployed: &str) -> Result<Release
     let record = Record::previous(&records, deployed).ok_or_else(|| {
         Error::new("there is no earlier release to go back to: this is the first one that was seen to work")
             .hint("`runvoy init --update` changes the deployment")
-            .exit(PREFLIGHT)
+            .exit(exit::PREFLIGHT)
     })?;
     let key = record.key();
-    let broken = |problem: &str| Error::new(format!("the record `{key}` {problem}")).exit(PREFLIGHT);
+    let broken = |problem: &str| Error::new(format!("the record `{key}` {problem}")).exit(exit::PREFLIGHT);
     let text = get(aws, bucket, &key).await?.ok_or_else(|| broken("is gone from the bucket"))?;
     let release: Release = serde_json::from_slice(&text).map_err(|error| broken(&format!("can't be read: {error}")))?;
     if release.schema > SCHEMA {
@@ -180,7 +179,7 @@ pub async fn load(aws: &Aws, bucket: &str, release: &Release) -> Result<LoadedRe
     let lost = |what: &str| {
         Error::new(format!("the release of {} can't be deployed again: {what}", release.created_at))
             .hint("`runvoy init --update` deploys a new one instead")
-            .exit(PREFLIGHT)
+            .exit(exit::PREFLIGHT)
     };
     let template = get(aws, bucket, key).await?.and_then(|bytes| String::from_utf8(bytes).ok());
     let template = template.filter(|template| upload::template_key(template) == *key);

@@ -5,17 +5,13 @@ use std::{path::PathBuf, time::Duration};
 use super::{
     admin::{self, Admin},
     install::Installed,
-    interrupt::INTERRUPTED,
     progress::{Outcome, RunResult},
 };
 use crate::{
     config::Config,
     error::{Error, Result},
-    ui,
+    exit, ui,
 };
-
-/// Exit code of a refusal.
-const REFUSED: u8 = 5;
 
 /// A deployment that works.
 pub struct Report {
@@ -94,8 +90,8 @@ pub fn nothing(took: Duration) -> RunResult {
 /// The end of a run that failed, or was refused or interrupted. `resume` goes on from there.
 pub fn failure(error: &Error, resume: Option<String>, took: Duration) -> RunResult {
     let outcome = match error.code() {
-        INTERRUPTED => Outcome::Interrupted,
-        REFUSED => Outcome::Refused,
+        exit::INTERRUPTED => Outcome::Interrupted,
+        exit::REFUSED => Outcome::Refused,
         _ => Outcome::Failed,
     };
     RunResult {

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     aws::explain,
     error::{Error, Result, ResultExt as _},
+    exit,
 };
 
 /// Keys go last: whoever can use the deployment finds everything else in place.
@@ -27,10 +28,6 @@ const ORDER: [Table; 4] = [AUDIT, EXECUTIONS, LOCKS, API_KEYS];
 const BATCH: usize = 25;
 /// How often what DynamoDB has not got round to is sent again.
 const TRIES: u32 = 20;
-/// Exit code of what is missing before anything starts.
-const PREFLIGHT: u8 = 3;
-/// Exit code of a refusal.
-const REFUSED: u8 = 5;
 
 /// An export that was found whole.
 pub struct Restore {
@@ -53,14 +50,16 @@ impl Restore {
     /// With exit code 3 if there is none, or if it is not whole.
     pub fn open(directory: &Path) -> Result<Self> {
         let shown = directory.display();
-        let Some(manifest) = Manifest::load(directory).exit(PREFLIGHT)? else {
+        let Some(manifest) = Manifest::load(directory).exit(exit::PREFLIGHT)? else {
             let hint = "name the directory that `runvoy destroy --export` has made";
-            return Err(Error::new(format!("`{shown}` holds no export")).hint(hint).exit(PREFLIGHT));
+            return Err(Error::new(format!("`{shown}` holds no export")).hint(hint).exit(exit::PREFLIGHT));
         };
-        export::check(directory, &manifest).exit(PREFLIGHT)?;
+        export::check(directory, &manifest).exit(exit::PREFLIGHT)?;
         if manifest.exported_at.is_none() {
             let hint = "the command that wrote it goes on with it if it is run again";
-            return Err(Error::new(format!("the export in `{shown}` was never finished")).hint(hint).exit(PREFLIGHT));
+            return Err(Error::new(format!("the export in `{shown}` was never finished"))
+                .hint(hint)
+                .exit(exit::PREFLIGHT));
         }
         Ok(Self { directory: directory.to_owned(), manifest })
     }
@@ -144,7 +143,7 @@ fn check(site: Site<'_>, table: &Table, found: &Compared) -> Result<()> {
     let name = table.name(site.deployment);
     let problem = format!("the table `{name}` holds rows that are not those of the export, and is left as it is");
     let hint = "restore into a deployment of another `--stack-name`, or export and destroy this one first";
-    Err(Error::new(problem).hint(hint).exit(REFUSED))
+    Err(Error::new(problem).hint(hint).exit(exit::REFUSED))
 }
 
 async fn write(site: Site<'_>, table: &Table, path: &Path, there: &Rows, step: &Step) -> Result<usize> {

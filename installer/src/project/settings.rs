@@ -12,11 +12,11 @@ use super::{
 use crate::{
     access::variable,
     error::{Error, Result},
+    exit,
 };
 
 /// What a command's first word begins with where it names a task.
 const TASK: char = '@';
-const USAGE: u8 = 2;
 
 /// What is to run, and how.
 pub struct Settings {
@@ -112,7 +112,7 @@ impl Settings {
             Some((_, origin)) if !self.values.contains_key("lock") => {
                 Err(Error::new(format!("`wait_lock` (from {origin}) is for a lock, and there is none"))
                     .hint("nothing was run; name the lock with `--lock`, or take `wait_lock` out")
-                    .exit(USAGE))
+                    .exit(exit::USAGE))
             }
             _ => Ok(()),
         }

@@ -8,10 +8,8 @@ use serde_json::Value;
 use crate::{
     client::{Client, encode},
     error::{Error, Result, ResultExt as _},
-    ui,
+    exit, ui,
 };
-
-const USAGE: u8 = 2;
 
 const EXAMPLES: &str = r#"Examples:
   runvoy admin set-policy alice@example.com policy.json
@@ -66,7 +64,7 @@ fn read(file: &str) -> Result<Policy> {
         path => text = fs::read_to_string(path).context(format!("can't read `{path}`"))?,
     }
     // JSON is YAML, too.
-    let policy: Policy = serde_yaml::from_str(&text).context(format!("`{file}` is not a policy")).exit(USAGE)?;
-    policy.validate().map_err(|invalid| Error::new(invalid).exit(USAGE))?;
+    let policy: Policy = serde_yaml::from_str(&text).context(format!("`{file}` is not a policy")).exit(exit::USAGE)?;
+    policy.validate().map_err(|invalid| Error::new(invalid).exit(exit::USAGE))?;
     Ok(policy)
 }

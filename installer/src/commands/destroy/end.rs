@@ -4,14 +4,14 @@ use std::{path::PathBuf, time::Instant};
 
 use console::style;
 
-use super::{Args, PARTLY_DONE};
+use super::Args;
 use crate::{
     deploy::{
         destroy::{Inventory, Proof, Site},
         progress::{Outcome, RunResult},
     },
     error::{Error, Result},
-    ui,
+    exit, ui,
 };
 
 /// How it ended.
@@ -32,7 +32,7 @@ impl End {
     /// The last event.
     pub fn result(&self, args: &Args, started: Instant) -> RunResult {
         let (outcome, code) = match (self.proof.is_clean(), self.changed) {
-            (false, _) => (Outcome::Failed, PARTLY_DONE),
+            (false, _) => (Outcome::Failed, exit::PARTLY_DONE),
             (true, true) => (Outcome::Done, 0),
             (true, false) => (Outcome::NothingToDo, 0),
         };
@@ -91,7 +91,7 @@ impl End {
             return Ok(());
         }
         let hint = format!("remove what is listed, then `{}` looks again", self.again);
-        Err(self.problem().hint(hint).exit(PARTLY_DONE))
+        Err(self.problem().hint(hint).exit(exit::PARTLY_DONE))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use runvoy_api::infra::name;
 
-use super::{Init, REFUSED, resume};
+use super::{Init, resume};
 use crate::{
     aws::Aws,
     config::Config,
@@ -20,7 +20,7 @@ use crate::{
         status::Move,
     },
     error::{Error, Result},
-    templates,
+    exit, templates,
 };
 
 impl Init {
@@ -49,7 +49,9 @@ impl Init {
         let title = format!("Going back to version {} of {}", earlier.version, earlier.created_at);
         self.progress.say(title);
         let Some(answers) = templates::answers(&loaded.template) else {
-            return Err(Error::new("the earlier release holds no answers that this runvoy can read").exit(REFUSED));
+            return Err(
+                Error::new("the earlier release holds no answers that this runvoy can read").exit(exit::REFUSED)
+            );
         };
         self.resume = Some(resume(place, &self.args));
         let guard = |changes: &[Change]| self.guard(changes, true);
@@ -85,7 +87,7 @@ impl Init {
     ) -> Result<Report> {
         let question = "The first admin's present key stops working. Replace it?";
         if !interrupts.before(async { self.confirm(question) }).await? {
-            return Err(Error::new("nothing was changed").exit(REFUSED));
+            return Err(Error::new("nothing was changed").exit(exit::REFUSED));
         }
         self.resume = Some(resume(place, &self.args));
         let endpoint = existing.endpoint()?.to_owned();

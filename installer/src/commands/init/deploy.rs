@@ -1,6 +1,6 @@
 //! From any state to what the answers say.
 
-use super::{Init, PREFLIGHT, PRICES, REFUSED, resume};
+use super::{Init, PRICES, resume};
 use crate::{
     aws::{Aws, Service},
     config::Config,
@@ -21,7 +21,7 @@ use crate::{
         restore::Restore,
     },
     error::{Error, Result},
-    templates,
+    exit, templates,
 };
 
 /// What a deployment begins with.
@@ -98,7 +98,7 @@ impl Init {
             self.show(|| plan::show(aws, &place.stack, &answers, &rates, false))?;
             self.announce(&templates::main(&place.stack, &answers)?, &found.learned)?;
             if !self.confirm("Go ahead?")? {
-                return Err(Error::new("nothing was changed").exit(REFUSED));
+                return Err(Error::new("nothing was changed").exit(exit::REFUSED));
             }
             remembered.save(&answers)?;
         }
@@ -124,7 +124,7 @@ impl Init {
         })?;
         if preflight::failed(checks) {
             let problem = "something is in the way of the deployment, and nothing was changed";
-            return Err(Error::new(problem).hint("see the checks marked ✗").exit(PREFLIGHT));
+            return Err(Error::new(problem).hint("see the checks marked ✗").exit(exit::PREFLIGHT));
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ use crate::{
         report::{self, Report},
     },
     error::{Error, Result},
-    ui,
+    exit, ui,
 };
 
 const EXAMPLES: &str = "\
@@ -31,12 +31,8 @@ Examples:
   runvoy init --update
   runvoy init --rollback";
 
-/// Exit code of a refusal: nothing was changed.
-const REFUSED: u8 = 5;
 /// The Price List's call.
 const PRICES: &str = "AWSPriceListService.GetProducts";
-/// Exit code of what is missing before anything starts.
-const PREFLIGHT: u8 = 3;
 
 /// Arguments of `runvoy init`.
 #[derive(clap::Args)]
@@ -129,7 +125,7 @@ impl Init {
         let can_ask = ui::can_ask() && !args.yes && !args.json;
         if !can_ask && !args.yes && !args.dry_run {
             let hint = "add `--yes` to take flags and defaults; `runvoy init --help` lists the flags";
-            return Err(Error::new("there is no terminal to ask questions on").hint(hint).exit(2));
+            return Err(Error::new("there is no terminal to ask questions on").hint(hint).exit(exit::USAGE));
         }
         Ok(Self { args, config: Config::load()?, progress, can_ask, resume: None })
     }
@@ -141,7 +137,9 @@ impl Init {
             (None, true) => {
                 let Aws { account, region, .. } = &aws;
                 let problem = format!("there is no deployment `{}` in account {account}, {region}", place.stack);
-                Err(Error::new(problem).hint("`runvoy init` makes one; `--stack-name` names another").exit(PREFLIGHT))
+                Err(Error::new(problem)
+                    .hint("`runvoy init` makes one; `--stack-name` names another")
+                    .exit(exit::PREFLIGHT))
             }
             (Some(existing), _) if self.args.reissue_admin_key => {
                 self.reissue(&aws, &place, existing, interrupts).await.map(Some)

@@ -5,7 +5,7 @@ use std::fs;
 use dialoguer::Confirm;
 use serde_json::{Value, json};
 
-use super::{Init, REFUSED};
+use super::Init;
 use crate::{
     aws::Aws,
     deploy::{
@@ -20,7 +20,7 @@ use crate::{
         rates::Rates,
     },
     error::{Error, Result, ResultExt as _},
-    templates, ui,
+    exit, templates, ui,
 };
 
 impl Init {
@@ -35,7 +35,11 @@ impl Init {
             changes::show(changes);
             Ok(())
         })?;
-        if self.confirm("Make these changes?")? { Ok(()) } else { Err(Error::new("nothing was changed").exit(REFUSED)) }
+        if self.confirm("Make these changes?")? {
+            Ok(())
+        } else {
+            Err(Error::new("nothing was changed").exit(exit::REFUSED))
+        }
     }
 
     /// The plan and the templates, and nothing else.

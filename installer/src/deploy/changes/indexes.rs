@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_yaml::Value as Yaml;
 
-use super::REFUSED;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    exit,
+};
 
 /// Refuses an update that makes or removes more than one global secondary index of one table (DynamoDB's `UpdateTable`:
 /// "you can only perform one of these operations at once").
@@ -25,7 +27,7 @@ pub fn check_indexes(old: &str, new: &str) -> Result<()> {
                 changed.join(", ")
             );
             let hint = "update to the releases in between first, one after the other";
-            return Err(Error::new(problem).hint(hint).exit(REFUSED));
+            return Err(Error::new(problem).hint(hint).exit(exit::REFUSED));
         }
     }
     Ok(())

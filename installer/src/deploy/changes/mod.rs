@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::{
     error::{Error, Result},
+    exit,
     templates::{self, Group, ResourceInfo},
 };
 pub use diff::of_templates;
@@ -22,8 +23,6 @@ pub use show::show;
 
 /// The flag that allows what [`check_data`] refuses.
 const FLAG: &str = "--allow-replacing";
-/// Refused for safety.
-const REFUSED: u8 = 5;
 
 /// What becomes of one resource.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -214,7 +213,7 @@ pub fn check_data(changes: &[Change], allowed: &[String]) -> Result<()> {
     let flags: Vec<_> = risky.iter().map(|change| format!("{FLAG} {}", change.logical)).collect();
     let problem = format!("refused, for data would be lost: {}", each.join("; "));
     let hint = format!("nothing was changed; if that is what you want, add `{}`", flags.join(" "));
-    Err(Error::new(problem).hint(hint).exit(REFUSED))
+    Err(Error::new(problem).hint(hint).exit(exit::REFUSED))
 }
 
 fn loss(change: &Change) -> String {

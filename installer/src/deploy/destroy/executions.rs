@@ -15,11 +15,12 @@ use runvoy_api::{
 use serde::Serialize;
 use tokio::time::sleep;
 
-use super::{REFUSED, Site};
+use super::Site;
 use crate::{
     aws::explain,
     deploy::progress::{Progress, Step},
     error::{Error, Result, ResultExt as _},
+    exit,
 };
 
 /// How long stopped containers may take to be gone: two minutes to end by themselves, and then some.
@@ -88,7 +89,7 @@ pub fn refusal(running: &[Running]) -> Error {
     let more = if running.len() > 5 { " and others" } else { "" };
     let problem =
         format!("{} running: {names}{more}", super::show::number(running.len(), "execution is", "executions are"));
-    Error::new(problem).hint("wait for their end, or add `--stop-running` to stop them").exit(REFUSED)
+    Error::new(problem).hint("wait for their end, or add `--stop-running` to stop them").exit(exit::REFUSED)
 }
 
 /// Stops what runs, if that is allowed, and waits until nothing does and all of it is on record; how many were stopped.

@@ -35,9 +35,6 @@ use super::{export::Export, progress::Progress};
 use crate::{aws::Aws, error::Result};
 use stacks::Orphan;
 
-/// Exit code of a refusal.
-const REFUSED: u8 = 5;
-
 /// Where, and what of it.
 #[derive(Clone, Copy)]
 pub struct Site<'a> {

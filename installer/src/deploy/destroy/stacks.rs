@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use runvoy_api::infra::{name, output};
 
-use super::{Permitted, REFUSED, Site, buckets};
+use super::{Permitted, Site, buckets};
 use crate::{
     aws::{Aws, explain},
     deploy::{
@@ -15,7 +15,7 @@ use crate::{
         watch::{self, Since},
     },
     error::{Error, Result, ResultExt as _},
-    templates,
+    exit, templates,
 };
 
 /// How often a deletion that has failed is tried again for what can be put right.
@@ -152,7 +152,7 @@ async fn at_rest(aws: &Aws, operation: &Operation<'_>, step: &Step) -> Result<Op
 /// The refusal to delete what is protected.
 pub fn refusal(name: &str) -> Error {
     let hint = "add `--disable-protection` if it is meant to go";
-    Error::new(format!("stack `{name}` is protected from termination")).hint(hint).exit(REFUSED)
+    Error::new(format!("stack `{name}` is protected from termination")).hint(hint).exit(exit::REFUSED)
 }
 
 async fn unprotect(aws: &Aws, stack: &Stack, found: &Found, permitted: Permitted) -> Result<()> {

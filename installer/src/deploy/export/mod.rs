@@ -23,10 +23,10 @@ pub use lines::{Lines, read};
 pub use manifest::{FileEntry, Manifest, TableEntry};
 
 use super::{destroy::Site, progress::Step};
-use crate::error::{Error, Result, ResultExt as _};
-
-/// Exit code of a refusal.
-const REFUSED: u8 = 5;
+use crate::{
+    error::{Error, Result, ResultExt as _},
+    exit,
+};
 
 /// An export on its way.
 pub struct Export<'a> {
@@ -46,12 +46,14 @@ impl<'a> Export<'a> {
             Some(manifest) if manifest.is_of(site) => manifest,
             Some(other) => {
                 let problem = format!("`{shown}` holds the export of another deployment: {}", other.place());
-                return Err(Error::new(problem).hint("name another directory with `--export`").exit(REFUSED));
+                return Err(Error::new(problem).hint("name another directory with `--export`").exit(exit::REFUSED));
             }
             None if is_empty(directory)? => Manifest::new(site, &now()),
             None => {
                 let hint = "name one that is empty, or does not exist yet, with `--export`";
-                return Err(Error::new(format!("`{shown}` is not empty, and no export")).hint(hint).exit(REFUSED));
+                return Err(Error::new(format!("`{shown}` is not empty, and no export"))
+                    .hint(hint)
+                    .exit(exit::REFUSED));
             }
         };
         Ok(Self { site, directory: directory.to_owned(), manifest })
@@ -102,7 +104,7 @@ pub fn check(directory: &Path, manifest: &Manifest) -> Result<()> {
         let found = lines::measure(&path).context(format!("can't read `{}`", path.display()))?;
         if found != (file.sha256.clone(), file.lines, file.bytes) {
             let problem = format!("`{}` is not what the manifest says: it was changed or cut short", path.display());
-            return Err(Error::new(problem).hint("take the export from a copy that is whole").exit(REFUSED));
+            return Err(Error::new(problem).hint("take the export from a copy that is whole").exit(exit::REFUSED));
         }
     }
     Ok(())

@@ -2,11 +2,12 @@
 
 use runvoy_api::infra::{TABLES, Table};
 
-use super::{Export, Lines, REFUSED, TableEntry, item};
+use super::{Export, Lines, TableEntry, item};
 use crate::{
     aws::explain,
     deploy::{destroy, progress::Step},
     error::{Error, Result, ResultExt as _},
+    exit,
 };
 
 impl Export<'_> {
@@ -30,7 +31,7 @@ impl Export<'_> {
             let Some(id) = destroy::identity_of_table(self.site.aws, &name).await? else { continue };
             if self.manifest.tables.iter().any(|known| known.table == table.suffix && known.id != id) {
                 let problem = format!("`{}` holds an earlier table `{name}`, not this one", self.directory.display());
-                return Err(Error::new(problem).hint("name another directory with `--export`").exit(REFUSED));
+                return Err(Error::new(problem).hint("name another directory with `--export`").exit(exit::REFUSED));
             }
             found.push((table, id));
         }

@@ -9,16 +9,13 @@ use std::process::Command;
 use super::answers::{
     Answers, Architecture, DEFAULT_IMAGE, DEFAULT_LOG_RETENTION_DAYS, Network, TaskPermissions, Viewer,
 };
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    exit,
+};
 
 pub use flags::Flags;
 pub use place::{NameFlags, Place, default_region, place, region};
-
-/// Exit code of what was asked for wrongly.
-const USAGE: u8 = 2;
-
-/// Exit code of what is refused so that nothing gets lost.
-const REFUSED: u8 = 5;
 
 /// AWS attaches no more to a role, unless it is asked for a higher limit.
 const MOST_POLICIES: usize = 10;
@@ -145,11 +142,11 @@ fn keeps_running(before: &Answers, after: &Answers) -> Result<()> {
     let problem = "a deployment can't move to another network while commands may be running in its own";
     let hint = "set up a second one with another `--stack-name`, or `runvoy destroy` this one and run `runvoy init` \
                 again: users, history and output are kept and taken up";
-    Err(Error::new(problem).hint(hint).exit(REFUSED))
+    Err(Error::new(problem).hint(hint).exit(exit::REFUSED))
 }
 
 fn usage(problem: &str, hint: &str) -> Error {
-    Error::new(problem).hint(hint).exit(USAGE)
+    Error::new(problem).hint(hint).exit(exit::USAGE)
 }
 
 fn defaults() -> Answers {

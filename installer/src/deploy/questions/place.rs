@@ -7,8 +7,10 @@ use aws_config::{
 use dialoguer::{Input, Select};
 use runvoy_api::infra::validate_stack_name;
 
-use super::USAGE;
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    exit,
+};
 
 /// The name of a deployment that nobody named.
 const DEFAULT_NAME: &str = "runvoy";
@@ -60,7 +62,7 @@ impl NameFlags {
     pub fn name(self) -> Result<Option<String>> {
         let (Some(company), Some(environment)) = (self.company, self.environment) else { return Ok(self.stack_name) };
         let name = format!("runvoy-{company}-{environment}");
-        let usage = |problem| Error::new(problem).hint("name it yourself with `--stack-name`").exit(USAGE);
+        let usage = |problem| Error::new(problem).hint("name it yourself with `--stack-name`").exit(exit::USAGE);
         stack_name(&name).map(Some).map_err(usage)
     }
 }
@@ -84,7 +86,7 @@ pub fn place(
     let missing = || {
         Error::new("no AWS region is set")
             .hint("add `--region eu-west-1` (or another), or set `AWS_REGION`")
-            .exit(USAGE)
+            .exit(exit::USAGE)
     };
     Ok(Place { stack, region: region.ok_or_else(missing)? })
 }
@@ -145,14 +147,14 @@ mod tests {
         let place = |stack, region, default| place(stack, region, default, false);
         assert_eq!(place(None, None, text("eu-west-1")).unwrap(), expected("runvoy", "eu-west-1"));
         assert_eq!(place(text("x1"), text("us-west-2"), text("eu-west-1")).unwrap(), expected("x1", "us-west-2"));
-        assert_eq!(place(None, None, None).unwrap_err().code(), USAGE);
+        assert_eq!(place(None, None, None).unwrap_err().code(), exit::USAGE);
     }
 
     #[test]
     fn company_and_environment_make_a_name() {
         let flags = |company, environment| NameFlags { stack_name: None, company, environment };
         assert_eq!(flags(text("acme"), text("prod")).name().unwrap(), text("runvoy-acme-prod"));
-        assert_eq!(flags(text("Acme Ltd"), text("prod")).name().unwrap_err().code(), USAGE);
+        assert_eq!(flags(text("Acme Ltd"), text("prod")).name().unwrap_err().code(), exit::USAGE);
         assert_eq!(NameFlags::default().name().unwrap(), None);
     }
 

@@ -2,6 +2,8 @@ use clap::Parser as _;
 
 use super::*;
 
+use crate::exit;
+
 #[derive(clap::Parser)]
 struct Init {
     #[command(flatten)]
@@ -37,7 +39,7 @@ fn an_existing_network_needs_its_ids_and_no_other_takes_any() {
     let existing = first(&format!("--network existing {ids} --public-ip")).unwrap();
     assert_eq!((existing.subnet_ids.len(), existing.public_ip), (2, true));
     for wrong in [ids, "--public-ip", "--network existing", "--network existing --vpc-id vpc-0a1b2c3d"] {
-        assert_eq!(first(wrong).unwrap_err().code(), USAGE, "{wrong}");
+        assert_eq!(first(wrong).unwrap_err().code(), exit::USAGE, "{wrong}");
     }
     // Later, one of them alone is enough.
     let other = then("--subnet-id subnet-2a1b2c3d", &existing).unwrap();
@@ -56,13 +58,13 @@ fn policies_stand_alone() {
     assert_eq!(then("--task-permissions none", &chosen).unwrap().task_policies(), [""; 0]);
     for wrong in [format!("{arn} --task-permissions read-only"), "--task-permissions policies".into(), arn.repeat(11)] {
         let wrong = wrong.replace("deploy--", "deploy --");
-        assert_eq!(first(&wrong).unwrap_err().code(), USAGE, "{wrong}");
+        assert_eq!(first(&wrong).unwrap_err().code(), exit::USAGE, "{wrong}");
     }
 }
 
 #[test]
 fn a_private_network_takes_images_from_ecr_only() {
-    assert_eq!(first("--network private").unwrap_err().code(), USAGE);
+    assert_eq!(first("--network private").unwrap_err().code(), exit::USAGE);
     first(&format!("--network private --image {ECR_EXAMPLE}")).unwrap();
 }
 
@@ -75,15 +77,15 @@ fn what_runs_keeps_its_network() {
         for after in kinds {
             let moved = then(&format!("--network {after}"), &deployed);
             let allowed = before == after || (before, after) == ("public", "nat");
-            assert_eq!(moved.map_or_else(|error| error.code(), |_| 0), if allowed { 0 } else { REFUSED });
+            assert_eq!(moved.map_or_else(|error| error.code(), |_| 0), if allowed { 0 } else { exit::REFUSED });
         }
     }
     let existing = first("--network existing --vpc-id vpc-0a1b2c3d --subnet-id subnet-0a1b2c3d").unwrap();
-    assert_eq!(then("--vpc-id vpc-1a1b2c3d", &existing).unwrap_err().code(), REFUSED);
+    assert_eq!(then("--vpc-id vpc-1a1b2c3d", &existing).unwrap_err().code(), exit::REFUSED);
 }
 
 #[test]
 fn somebody_must_be_the_first_admin() {
     let nobody = Answers { admin_email: String::new(), ..first("").unwrap() };
-    assert_eq!(then("", &nobody).unwrap_err().code(), USAGE);
+    assert_eq!(then("", &nobody).unwrap_err().code(), exit::USAGE);
 }

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     aws::{Aws, explain},
     error::{Error, Result, ResultExt as _},
-    templates,
+    exit, templates,
 };
 use change_set::{ChangeSet, Executed, Made};
 pub use remove::cancel_update;
@@ -112,7 +112,7 @@ pub fn check_ours(stack: &Stack, deployment: &str) -> Result<()> {
     let name = stack.stack_name().unwrap_or_default();
     let problem =
         format!("there is a stack `{name}` already, and it is not part of a runvoy deployment `{deployment}`");
-    Err(Error::new(problem).hint("choose another name with `--stack-name`").exit(5))
+    Err(Error::new(problem).hint("choose another name with `--stack-name`").exit(exit::REFUSED))
 }
 
 fn is_tagged(stack: &Stack, deployment: &str) -> bool {

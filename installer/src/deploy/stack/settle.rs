@@ -16,6 +16,7 @@ use crate::{
         watch::{self, End, Since},
     },
     error::{Error, Result, ResultExt as _},
+    exit,
 };
 
 /// AWS may show a stack as busy for a moment after its events have told the end.
@@ -103,7 +104,10 @@ fn stuck(stack: &Stack, name: &str, region: &str) -> Error {
         "`aws cloudformation describe-stack-events --region {region} --stack-name {name}` shows what is in its way; \
          put that right or ask AWS's support, then run this again"
     );
-    cause.context(format!("stack `{name}` is stuck in `{status}`, and nothing was changed")).hint(hint).exit(5)
+    cause
+        .context(format!("stack `{name}` is stuck in `{status}`, and nothing was changed"))
+        .hint(hint)
+        .exit(exit::REFUSED)
 }
 
 async fn continue_rollback(aws: &Aws, operation: &Operation<'_>, step: &Step) -> Result<()> {
@@ -133,7 +137,7 @@ async fn check_nothing_stuck(aws: &Aws, stack: &Stack, wanted: &Wanted<'_>) -> R
         wanted.name, data.physical, data.logical
     );
     let hint = format!("`runvoy destroy --stack-name {} --region {}` removes it", wanted.deployment, aws.region);
-    Err(Error::new(problem).hint(hint).exit(5))
+    Err(Error::new(problem).hint(hint).exit(exit::REFUSED))
 }
 
 /// Whether a resource is what a deletion has stopped at.

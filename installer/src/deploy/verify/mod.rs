@@ -19,12 +19,11 @@ use crate::{
     aws::Aws,
     client::Client,
     error::{Error, Result},
+    exit,
 };
 
 /// How long permissions, addresses and changes may take to reach all of AWS.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// Exit code of work that was done without reaching its end.
-const PARTLY_DONE: u8 = 4;
 
 /// What has to hold.
 pub struct Request<'a> {
@@ -55,7 +54,7 @@ pub struct Verified {
 /// the API. What is new is waited for; what is still not as it should be then ends the program with exit code 4.
 pub async fn run(aws: &Aws, deployment: &str, request: &Request<'_>, step: &Step) -> Result<Verified> {
     verify(aws, deployment, request, step).await.map_err(|error| {
-        error.context(format!("`{deployment}` is deployed, but does not work as it should")).exit(PARTLY_DONE)
+        error.context(format!("`{deployment}` is deployed, but does not work as it should")).exit(exit::PARTLY_DONE)
     })
 }
 

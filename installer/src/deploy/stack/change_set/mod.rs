@@ -17,6 +17,7 @@ use crate::{
     aws::{Aws, explain},
     deploy::failure::{Cause, Operation, UNCHANGED},
     error::{Error, Result, ResultExt as _},
+    exit,
 };
 
 /// What the names of ours begin with.
@@ -252,7 +253,9 @@ pub(super) async fn clean(aws: &Aws, wanted: &Wanted<'_>) -> Result<()> {
         let (name, id) = (set.change_set_name.unwrap_or_default(), set.change_set_id.unwrap_or_default());
         if !name.starts_with(OURS) {
             let problem = format!("stack `{}` is about to be made by somebody else: change set `{name}`", wanted.name);
-            return Err(Error::new(problem).hint("choose another name with `--stack-name`, or delete it").exit(5));
+            return Err(Error::new(problem)
+                .hint("choose another name with `--stack-name`, or delete it")
+                .exit(exit::REFUSED));
         }
         if name != current {
             obsolete.push(id);
