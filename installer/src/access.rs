@@ -7,6 +7,7 @@ use runvoy_api::key::ApiKey;
 use crate::{
     config::{Config, DEFAULT_PROFILE, Profile},
     error::{Error, Result, ResultExt as _},
+    os_keyring,
     project::Project,
     ui,
 };
@@ -74,7 +75,7 @@ impl Source {
 
     fn key(&self) -> Result<ApiKey> {
         let text = present(&self.profile.api_key).ok_or_else(|| self.missing("api_key"))?;
-        parse_key(text, &self.describe("api_key")).hint(self.how_to_fix())
+        parse_key(&os_keyring::resolve(text.trim())?, &self.describe("api_key")).hint(self.how_to_fix())
     }
 
     fn missing(&self, key: &str) -> Error {

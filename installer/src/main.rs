@@ -12,6 +12,7 @@ mod exit;
 mod follow;
 mod git;
 mod links;
+mod os_keyring;
 mod project;
 mod suggest;
 mod table;

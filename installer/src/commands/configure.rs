@@ -10,7 +10,7 @@ use crate::{
     client::Client,
     config::{Config, Profile},
     error::{Error, Result, ResultExt as _},
-    ui,
+    os_keyring, ui,
 };
 
 const EXAMPLES: &str = "\
@@ -18,6 +18,7 @@ Examples:
   runvoy configure
   runvoy configure --profile staging --endpoint https://example.lambda-url.eu-west-1.on.aws/
   runvoy configure --endpoint https://example.lambda-url.eu-west-1.on.aws/ --api-key-stdin < key
+  runvoy configure --keyring
 
 The key is asked for or read from stdin, never given as an argument: others could
 see it there.";
@@ -35,6 +36,9 @@ pub struct Args {
     /// Read the key from stdin
     #[arg(long)]
     api_key_stdin: bool,
+    /// Keep the key in the system's keyring, not in the config file; once there, it stays there
+    #[arg(long)]
+    keyring: bool,
 }
 
 /// Saves an endpoint and a key, once they have been seen to work together.
@@ -50,15 +54,23 @@ pub async fn run(args: Args, profile: Option<&str>) -> Result<()> {
     let user: User =
         client.get("/whoami").await.context("nothing was saved: the endpoint and the key were tried first")?;
 
-    let new = Profile { api_endpoint: Some(endpoint), api_key: Some(key.reveal().to_owned()), ..old };
-    config.set_profile(&name, new);
-    config.save()?;
+    let keyring = args.keyring || old.api_key.as_deref().is_some_and(os_keyring::is_reference);
+    let api_key = if keyring { kept_in_keyring(&name, &endpoint, &key)? } else { key.reveal().to_owned() };
+    let new = Profile { api_endpoint: Some(endpoint), api_key: Some(api_key), ..old };
+    config.update(|config| config.set_profile(&name, new))?;
     let (email, path) = (ui::printable(&user.email), config.path().display());
     ui::note(format_args!("hello {email} ({}); saved as profile `{name}` in `{path}`", user.role));
     if config.profile_name(None) != name {
         ui::note(format_args!("use it with `--profile {name}`, or always: `runvoy profile use {name}`"));
     }
     Ok(())
+}
+
+/// Puts the key into the system's keyring. The result is what the config file says instead.
+fn kept_in_keyring(profile: &str, endpoint: &str, key: &ApiKey) -> Result<String> {
+    let reference = os_keyring::reference(profile, endpoint);
+    os_keyring::save(&reference, key).context("nothing was saved")?;
+    Ok(reference)
 }
 
 fn endpoint(args: &Args, old: &Profile) -> Result<String> {
@@ -85,9 +97,10 @@ fn key(args: &Args, old: &Profile) -> Result<ApiKey> {
     if !ui::can_ask() {
         let missing = || Error::new("no key is given").hint("pipe it in with `--api-key-stdin`");
         let kept = old.api_key.as_deref().ok_or_else(missing)?;
-        return parse_key(kept, "the saved key").hint("pipe a new one in with `--api-key-stdin`");
+        return parse_key(&os_keyring::resolve(kept)?, "the saved key")
+            .hint("pipe a new one in with `--api-key-stdin`");
     }
-    let kept = old.api_key.as_deref().and_then(|key| key.parse().ok());
+    let kept = old.api_key.as_deref().and_then(|key| os_keyring::resolve(key).ok()?.parse().ok());
     let prompt = if kept.is_some() { "API key (empty: keep the saved one)" } else { "API key" };
     let typed = Password::new().with_prompt(prompt).allow_empty_password(kept.is_some()).interact()?;
     match kept {

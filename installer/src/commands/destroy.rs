@@ -7,6 +7,7 @@ use std::{future::Future, path::PathBuf, time::Instant};
 use dialoguer::{Input, Select};
 use runvoy_api::infra::validate_stack_name;
 
+use super::profile;
 use crate::{
     aws::Aws,
     config::Config,
@@ -263,7 +264,7 @@ impl Destroy {
         } else if self.args.keep_config {
             self.progress.say(format!("The profile `{stack}` stays in `{path}`."));
         } else {
-            config.update(|config| config.remove_profile(stack))?;
+            profile::forget(config, stack)?;
         }
         Ok(())
     }

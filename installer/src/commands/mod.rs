@@ -16,6 +16,7 @@ pub mod init;
 pub mod list;
 pub mod locks;
 pub mod logs;
+pub mod man;
 pub mod open;
 pub mod profile;
 pub mod rerun;
@@ -68,6 +69,8 @@ pub enum Command {
     Version(version::Args),
     /// Print completions for a shell
     Completions(completions::Args),
+    /// Write manual pages
+    Man(man::Args),
     /// Users: add, list, change, revoke
     #[command(subcommand)]
     Admin(admin::Command),
@@ -90,7 +93,7 @@ pub const GROUPS: [(&str, &[&str]); 3] = [
     ("Deployment", &["init", "destroy"]),
 ];
 /// Those that the help only names: it is to fit one screen.
-pub const MORE: &[&str] = &["whoami", "health", "profile", "config", "version", "completions", "build"];
+pub const MORE: &[&str] = &["whoami", "health", "profile", "config", "version", "completions", "man", "build"];
 
 impl Command {
     /// Runs it. The result is the program's exit code.
@@ -111,6 +114,7 @@ impl Command {
             Self::Health(args) => health::run(args, profile).await,
             Self::Version(args) => version::run(args),
             Self::Completions(args) => completions::run(args),
+            Self::Man(args) => man::run(args),
             Self::Admin(command) => admin::run(command, profile).await,
             Self::Audit(args) => audit::run(args, profile).await,
             Self::Costs(args) => costs::run(args, profile).await,

@@ -9,7 +9,7 @@ use crate::{
     complete,
     config::Config,
     error::{Error, Result},
-    suggest,
+    os_keyring, suggest,
     table::{Cell, Table},
     ui,
 };
@@ -110,12 +110,23 @@ fn remove(mut config: Config, name: &str, yes: bool) -> Result<()> {
             return Ok(());
         }
     }
-    config.update(|config| config.remove_profile(name))?;
+    forget(&mut config, name)?;
     ui::note(format_args!("`{shown}` is removed from `{}`", config.path().display()));
     if !config.profiles().is_empty() {
         ui::note("`runvoy profile use NAME` says which one is meant now");
     }
     Ok(())
+}
+
+/// Forgets a profile, and its key wherever that is.
+pub fn forget(config: &mut Config, name: &str) -> Result<()> {
+    let key = config.profiles().get(name).and_then(|profile| profile.api_key.clone());
+    config.update(|config| config.remove_profile(name))?;
+    let used = |key: &String| config.profiles().values().any(|profile| profile.api_key.as_ref() == Some(key));
+    match key.filter(|key| os_keyring::is_reference(key) && !used(key)) {
+        Some(key) => os_keyring::forget(&key),
+        None => Ok(()),
+    }
 }
 
 fn check(config: &Config, name: &str) -> Result<()> {

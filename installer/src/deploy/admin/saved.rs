@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use crate::{
     config::{Config, Pending, Profile},
     error::{Error, Result},
+    os_keyring,
 };
 
 /// The profile of one deployment.
@@ -24,7 +25,7 @@ pub fn shown(stack: &str, config: &mut Config) -> Result<()> {
 impl Saved<'_> {
     /// The key that the profile holds.
     pub(super) fn key(&self) -> Option<ApiKey> {
-        self.profile()?.api_key.as_deref()?.trim().parse().ok()
+        os_keyring::resolve(self.profile()?.api_key.as_deref()?.trim()).ok()?.parse().ok()
     }
 
     /// The key that has not been shown yet.
