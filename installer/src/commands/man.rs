@@ -10,7 +10,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   runvoy man ~/.local/share/man/man1
-  runvoy man /usr/local/share/man/man1";
+  runvoy man ./man";
 
 /// Arguments of `runvoy man`.
 #[derive(clap::Args)]
