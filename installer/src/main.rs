@@ -11,7 +11,6 @@ mod error;
 mod exit;
 mod follow;
 mod git;
-mod links;
 mod os_keyring;
 mod project;
 mod suggest;

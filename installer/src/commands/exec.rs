@@ -18,7 +18,7 @@ use crate::{
     client::{Client, NoAnswer, Refused},
     complete,
     error::{Error, Result},
-    exit, links,
+    exit,
     project::settings::Settings,
     ui,
 };
@@ -118,7 +118,6 @@ pub async fn launch(client: &Client, settings: &Settings, how: &How) -> Result<u
     let Some(reply) = reply else { return Ok(exit::INTERRUPTED) };
     let started: ExecutionStarted = serde_json::from_value(reply.clone())?;
     let id = &started.execution_id;
-    links::remember(id, &started.log_url);
     ui::note(format_args!("execution {id}"));
     ui::note(format_args!("log       {}", ui::printable(&started.log_url)));
     if let Some(place) = started.queue_position {

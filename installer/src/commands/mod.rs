@@ -71,7 +71,7 @@ pub enum Command {
     Completions(completions::Args),
     /// Write manual pages
     Man(man::Args),
-    /// Users: add, list, change, revoke
+    /// Users, and the deployment's settings
     #[command(subcommand)]
     Admin(admin::Command),
     /// Show who changed what

@@ -1,20 +1,28 @@
 //! `runvoy open`.
 
-use std::process::{Command, Stdio};
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use clap_complete::engine::ArgValueCandidates;
-use time::{Duration, OffsetDateTime};
+use runvoy_api::{execution::ExecutionDetails, key::hex};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 
-use super::Which;
+use super::{Which, execution_path};
 use crate::{
     client::Client,
     complete,
     error::{Error, Result},
-    links, ui,
+    ui,
 };
 
-/// How long a link works.
-const VALID: Duration = Duration::hours(48);
+/// How long a browser may take to come.
+const PATIENCE: Duration = Duration::from_secs(30);
 #[cfg(target_os = "macos")]
 const OPENER: &str = "open";
 #[cfg(not(target_os = "macos"))]
@@ -25,8 +33,7 @@ Examples:
   runvoy open last
   runvoy open a1b2c3 --print
 
-A link is given out once, when an execution starts, and works for 48 hours. Whoever has
-it can read that log.";
+The link works for 48 hours. Whoever has it can read that log.";
 
 /// Arguments of `runvoy open`.
 #[derive(clap::Args)]
@@ -40,29 +47,64 @@ pub struct Args {
     print: bool,
 }
 
-/// Opens the log viewer at an execution that was started on this machine.
+/// Opens the log viewer at an execution.
 pub async fn run(args: Args, profile: Option<&str>) -> Result<()> {
-    let id = match args.id {
-        Which::Id(id) => id,
-        part => part.resolve(&Client::connect(profile)?).await?,
-    };
-    if OffsetDateTime::now_utc() - id.started() > VALID {
-        let problem = format!("the link of `{id}` has expired: it began {}", ui::ago(&id.started_at()));
-        return Err(Error::new(problem).hint(format!("`runvoy logs {id}` prints the log")));
-    }
+    let client = Client::connect(profile)?;
+    let id = args.id.resolve(&client).await?;
+    let details: ExecutionDetails = client.get(&execution_path(&id)).await?;
     let missing = || {
-        let problem = format!("no link of `{id}` is kept here: only those of executions started on this machine are");
-        Error::new(problem).hint(format!("`runvoy logs -f {id}` shows the log"))
+        let problem = format!("the log of `{id}` is for {} and admins", ui::printable(&details.execution.user_email));
+        Error::new(problem).hint(format!("`runvoy status {id}` shows the execution"))
     };
-    let link = links::find(&id).ok_or_else(missing)?;
-    if args.print {
-        return ui::line(ui::printable(&link));
-    }
-    let opened =
-        Command::new(OPENER).arg(&link).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    if opened.is_ok_and(|status| status.success()) {
+    let link = details.log_url.as_deref().ok_or_else(missing)?;
+    if !args.print && show(link).await? {
         return Ok(());
     }
-    ui::note("no browser could be opened; the link is");
-    ui::line(ui::printable(&link))
+    if !args.print {
+        ui::note("no browser could be opened; the link is");
+    }
+    ui::line(ui::printable(link))
+}
+
+/// Opens the browser. What its program gets as an argument, which everybody on this machine can see, is an address of ours
+/// that leads to the link once. `false`: there is no browser, or it did not come.
+async fn show(link: &str) -> Result<bool> {
+    let mut nonce = [0; 16];
+    getrandom::fill(&mut nonce).map_err(|error| Error::new(format!("the system gave no randomness: {error}")))?;
+    let path = format!("/{}", hex(&nonce));
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = format!("http://{}{path}", listener.local_addr()?);
+    let opened =
+        Command::new(OPENER).arg(address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    if opened.is_err() {
+        return Ok(false);
+    }
+    let led = async {
+        loop {
+            let (browser, _) = listener.accept().await?;
+            if lead(browser, &path, link).await? {
+                return std::io::Result::Ok(());
+            }
+        }
+    };
+    let bar = ui::spinner("waiting for the browser");
+    let led = timeout(PATIENCE, led).await;
+    bar.finish_and_clear();
+    Ok(matches!(led, Ok(Ok(()))))
+}
+
+/// Answers one request; whether it was the one for the link.
+async fn lead(browser: TcpStream, path: &str, link: &str) -> std::io::Result<bool> {
+    let mut browser = BufReader::new(browser);
+    let mut line = String::new();
+    browser.read_line(&mut line).await?;
+    let found = line.split(' ').nth(1) == Some(path) && !link.contains(char::is_control);
+    let head = if found {
+        format!("HTTP/1.1 302 Found\r\nlocation: {link}\r\nreferrer-policy: no-referrer\r\ncache-control: no-store")
+    } else {
+        "HTTP/1.1 404 Not Found".to_owned()
+    };
+    browser.write_all(format!("{head}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").as_bytes()).await?;
+    browser.shutdown().await?;
+    Ok(found)
 }

@@ -48,6 +48,7 @@ fn every_field_is_documented() {
         ("admin set-role a@example.com admin", 0),
         ("admin set-policy a@example.com --none", 0),
         ("admin rotate-key a@example.com", 0),
+        ("admin config", 0),
         ("profile list", 0),
         ("config explain", 0),
         ("config tasks", 0),

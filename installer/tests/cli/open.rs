@@ -1,75 +1,69 @@
-//! `runvoy open`: the link that was given out when an execution began.
+//! `runvoy open`: the browser gets the link, and nobody else.
 
-use std::{fs, os::unix::fs::PermissionsExt as _};
-
-use serde_json::json;
-use time::OffsetDateTime;
-
-use crate::{
-    Machine, key,
-    server::{Reply, Server, ok},
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    os::unix::fs::PermissionsExt as _,
 };
 
-/// An id of an execution that begins now.
-fn fresh(tail: &str) -> String {
-    let now = OffsetDateTime::now_utc();
-    let (date, time) = (now.date(), now.time());
-    let (hour, minute, second) = time.as_hms();
-    format!("exec_{}{:02}{:02}{hour:02}{minute:02}{second:02}_{tail}", date.year(), u8::from(date.month()), date.day())
+use serde_json::{Value, json};
+
+use crate::{
+    Machine,
+    replies::ID,
+    server::{Server, ok},
+};
+
+const LINK: &str = "https://example.com/logs/exec_20251026143210_a1b2c3#token=t";
+
+fn server(link: Option<&str>) -> Server {
+    let mut execution = json!({"execution_id": ID, "status": "running", "user_email": "a@example.com",
+        "command": "x", "image": "i", "started_at": "2025-10-26T14:32:10Z", "cpu": 512, "memory": 1024, "timeout_seconds": 600});
+    let list = json!({"executions": [execution]});
+    execution["log_url"] = link.map_or(Value::Null, Value::from);
+    let path = "GET /executions/exec_20251026143210_a1b2c3";
+    Server::script([(path, vec![ok(execution)]), ("GET /executions?limit=1", vec![ok(list)])])
 }
 
-fn server(id: &str) -> Server {
-    let link = format!("https://example.com/logs/{id}#token=t");
-    let started = json!({"execution_id": id, "status": "starting", "log_url": link});
-    let list = json!({"executions": [{"execution_id": id, "status": "running", "user_email": "a@example.com",
-        "command": "x", "image": "i", "started_at": "2025-10-26T14:32:10Z", "cpu": 512, "memory": 1024, "timeout_seconds": 600}]});
-    Server::script([("POST /executions", vec![Reply::Json(201, started)]), ("GET /executions?limit=1", vec![ok(list)])])
-}
-
-fn configured(server: &Server) -> Machine {
-    let config = format!("profiles:\n  default: {{api_endpoint: '{}', api_key: {}}}\n", server.url, key('a'));
-    Machine::new().config(&config)
+/// What a browser gets from this address.
+fn visit(url: &str) -> String {
+    let (host, path) = url.trim().strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(stream, "GET /{path} HTTP/1.1\r\nhost: {host}\r\n\r\n").unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    reply
 }
 
 #[test]
-fn the_browser_is_opened_at_the_link() {
-    let id = fresh("a1b2c3");
-    let server = server(&id);
-    let machine = configured(&server).file("bin/xdg-open", "#!/bin/sh\necho \"$1\" > \"$HOME/opened\"\n");
+fn the_browser_is_led_to_the_link_and_its_argument_does_not_tell_it() {
+    let machine = Machine::using(&server(Some(LINK))).file("bin/xdg-open", "#!/bin/sh\necho \"$1\" > \"$HOME/pipe\"\n");
     let opener = machine.home.path().join("bin/xdg-open");
     fs::set_permissions(&opener, fs::Permissions::from_mode(0o755)).unwrap();
+    let pipe = machine.home.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let machine = machine.env("PATH", opener.parent().unwrap().to_str().unwrap());
-    machine.run(&["exec", "-d", "x"]).code(0);
-    machine.run(&["open", "last"]).code(0).stdout("");
-    let link = format!("https://example.com/logs/{id}#token=t\n");
-    assert_eq!(fs::read_to_string(machine.home.path().join("opened")).unwrap(), link);
-    machine.run(&["open", &id, "--print"]).code(0).stdout(&link);
-    let kept = machine.home.path().join(".runvoy/config.links");
-    assert_eq!(fs::metadata(kept).unwrap().permissions().mode() & 0o777, 0o600);
+    let running = machine.spawn(&["open", "last"]);
+    let address = fs::read_to_string(&pipe).unwrap();
+    assert!(!address.contains("token") && address.starts_with("http://127.0.0.1:"), "{address}");
+    assert!(visit(&address.replace(|c: char| c == '\n', "0")).starts_with("HTTP/1.1 404"));
+    let reply = visit(&address);
+    assert!(reply.starts_with("HTTP/1.1 302 ") && reply.contains(&format!("location: {LINK}\r\n")), "{reply}");
+    let output = running.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stdout.is_empty());
+    // It leads there once.
+    assert!(TcpStream::connect(address.trim().strip_prefix("http://").unwrap().split('/').next().unwrap()).is_err());
 }
 
 #[test]
-fn without_a_browser_the_link_is_printed() {
-    let id = fresh("a1b2c3");
-    let server = server(&id);
-    let machine = configured(&server).env("PATH", "/nonexistent");
-    machine.run(&["exec", "-d", "x"]).code(0);
-    let ran = machine.run(&["open", &id]).code(0).says("no browser could be opened");
-    ran.stdout(&format!("https://example.com/logs/{id}#token=t\n"));
+fn the_link_is_printed_where_it_is_asked_for_or_there_is_no_browser() {
+    let machine = Machine::using(&server(Some(LINK))).env("PATH", "/nonexistent");
+    machine.run(&["open", ID, "--print"]).code(0).stdout(&format!("{LINK}\n"));
+    machine.run(&["open", ID]).code(0).says("no browser could be opened").stdout(&format!("{LINK}\n"));
 }
 
 #[test]
-fn a_link_that_is_not_here_or_has_expired_is_not_opened() {
-    let id = fresh("a1b2c3");
-    let server = server(&id);
-    configured(&server).run(&["open", &id]).code(1).says("no link of `").says("runvoy logs -f");
-    configured(&server)
-        .run(&["open", "exec_20251026143210_a1b2c3"])
-        .code(1)
-        .says("has expired")
-        .says("runvoy logs exec_");
-    // Where nothing is configured, as in CI, nothing is kept.
-    let machine = Machine::using(&server);
-    machine.run(&["exec", "-d", "x"]).code(0);
-    assert!(!machine.home.path().join(".runvoy").exists());
+fn who_may_not_read_the_log_is_told_whose_it_is() {
+    Machine::using(&server(None)).run(&["open", ID]).code(1).says("is for a@example.com and admins");
 }

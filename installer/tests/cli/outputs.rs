@@ -28,6 +28,10 @@ admin add-user a@example.com *
 admin set-role a@example.com admin *
 admin set-policy a@example.com --none *
 admin rotate-key a@example.com *
+admin config *
+admin config draining=true default_timeout= max_running=3
+admin config drainign=true
+admin config max_running=few
 profile list *
 profile use p
 profile remove p

@@ -53,6 +53,11 @@ pub fn server() -> Server {
         ("GET /whoami", vec![ok(user.clone())]),
         ("GET /users", vec![ok(json!({"users": [user]}))]),
         ("POST /users", vec![Reply::Json(201, added)]),
+        ("GET /config", vec![ok(json!({"draining": false, "shared_logs": true, "default_timeout": 1800}))]),
+        (
+            "PATCH /config",
+            vec![ok(json!({"draining": true, "shared_logs": true, "default_image": "alpine:3", "max_running": 3}))],
+        ),
         ("GET /health", vec![ok(json!({"status": "ok", "version": "1.2.3", "contract": 1}))]),
     ])
 }

@@ -36,6 +36,7 @@ fn roles_are_kept_apart() {
     assert_eq!(world.run_as(&viewer, &["status", &id, "--json"]).code(0).json()["status"], "completed");
     for key in [&viewer, &member] {
         world.run_as(key, &["logs", &id]).code(1).says(ADMIN);
+        world.run_as(key, &["open", "--print", &id]).code(1).says(ADMIN);
         world.run_as(key, &["admin", "list-users"]).code(1).says("needs the role `admin`");
         world.run_as(key, &["admin", "add-user", "x@example.com"]).code(1).says("needs the role `admin`");
     }

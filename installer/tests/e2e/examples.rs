@@ -6,7 +6,7 @@ use std::{fs, path::Path, process::Command};
 use crate::world::{ARCHITECTURE, Ran, World, artifact};
 
 const COMMANDS: &str = "exec,status,logs,list,stop,rerun,open,locks list,locks release,configure,admin add-user,\
-    admin list-users,admin set-role,admin set-policy,admin rotate-key,admin revoke-user,audit,costs,whoami,health,\
+    admin list-users,admin set-role,admin set-policy,admin rotate-key,admin revoke-user,admin config,audit,costs,whoami,health,\
     profile list,profile use,profile remove,config explain,config tasks,config schema,version,completions,man";
 
 /// Of an execution that has ended, in the help's examples.
@@ -53,9 +53,16 @@ impl Desk<'_> {
         self.sh(&format!("runvoy logs -f {id}")).code(0);
     }
 
-    /// Starts something that lasts, for examples that end it.
-    fn keep_busy(&self, options: &str) {
-        self.sh(&format!("runvoy exec --detach {options} 'sleep 600'")).code(0);
+    /// Starts something that lasts, for examples that end it, and returns its id. It is the newest: of two that begin in
+    /// the same second either may be.
+    fn keep_busy(&self, options: &str) -> String {
+        loop {
+            let started = self.sh(&format!("runvoy exec --detach {options} 'sleep 600'")).code(0).stdout;
+            let newest = self.sh("runvoy list --limit 1 --json").code(0).json();
+            if newest["executions"][0]["execution_id"] == started.trim() {
+                return started.trim().to_owned();
+            }
+        }
     }
 }
 
@@ -93,15 +100,12 @@ fn every_example_does_what_the_help_says() {
 
 fn run(desk: &Desk, example: &str, id: &str) {
     match example {
-        "runvoy stop last" => desk.keep_busy(""),
-        line if line.starts_with("runvoy stop exec_") => {
-            desk.keep_busy("");
-            let newest = desk.sh("runvoy list --limit 1 --json").code(0).json();
-            let newest = newest["executions"][0]["execution_id"].as_str().unwrap().to_owned();
-            desk.sh(&line.replace(ID, &newest)).code(0);
+        line if line.starts_with("runvoy stop ") => {
+            let busy = desk.keep_busy("");
+            desk.sh(&line.replace(ID, &busy)).code(0);
             return;
         }
-        line if line.starts_with("runvoy locks release") => desk.keep_busy("--lock infra-prod"),
+        line if line.starts_with("runvoy locks release") => drop(desk.keep_busy("--lock infra-prod")),
         "runvoy rerun last" => desk.wait_for(desk.sh("runvoy exec --detach true").code(0).stdout.trim()),
         _ => {}
     }

@@ -185,6 +185,17 @@ impl Execution {
     }
 }
 
+/// Reply of `GET /executions/{id}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ExecutionDetails {
+    /// The execution.
+    #[serde(flatten)]
+    pub execution: Execution,
+    /// The log viewer, with a token that reads this execution's log for 48 hours; only for those who may read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_url: Option<String>,
+}
+
 /// Reply of `GET /executions`, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ExecutionList {

@@ -9,7 +9,7 @@ use axum::{
 use runvoy_api::{
     IDEMPOTENCY_HEADER,
     error::{ErrorCode, Invalid},
-    execution::{Execution, ExecutionList, ExecutionRequest, ExecutionStarted},
+    execution::{Execution, ExecutionDetails, ExecutionList, ExecutionRequest, ExecutionStarted},
     status::Status,
     user::Role,
 };
@@ -93,10 +93,16 @@ async fn found(app: &App, id: &str) -> Result<Row> {
 }
 
 /// Every viewer sees what ran; only the log is the owner's.
-pub async fn get(State(app): Context, headers: HeaderMap, Path(id): Path<String>) -> Result<Json<Execution>> {
-    auth::caller(&app, &headers, Role::Viewer).await?;
+pub async fn get(State(app): Context, headers: HeaderMap, Path(id): Path<String>) -> Result<Json<ExecutionDetails>> {
+    let caller = auth::caller(&app, &headers, Role::Viewer).await?;
     let row = found(&app, &id).await?;
-    Ok(Json(repair::look(&app, row).await?.execution))
+    let execution = repair::look(&app, row).await?.execution;
+    let log_url = if caller.may_read(&execution.user_email) {
+        Some(Origin::of(&headers).log_link(&app, &execution.execution_id).await?)
+    } else {
+        None
+    };
+    Ok(Json(ExecutionDetails { execution, log_url }))
 }
 
 /// Asks for the end: the status becomes `stopping` at once, and `stopped` when the task has stopped.

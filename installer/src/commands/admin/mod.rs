@@ -1,6 +1,7 @@
 //! `runvoy admin`: what takes an admin's key.
 
 pub mod add_user;
+pub mod config;
 pub mod list_users;
 pub mod revoke_user;
 pub mod rotate_key;
@@ -24,6 +25,8 @@ pub enum Command {
     RotateKey(rotate_key::Args),
     /// Revoke a user's key
     RevokeUser(revoke_user::Args),
+    /// Show and change the deployment's settings
+    Config(config::Args),
 }
 
 /// Runs it.
@@ -35,5 +38,6 @@ pub async fn run(command: Command, profile: Option<&str>) -> Result<()> {
         Command::SetPolicy(args) => set_policy::run(args, profile).await,
         Command::RotateKey(args) => rotate_key::run(args, profile).await,
         Command::RevokeUser(args) => revoke_user::run(args, profile).await,
+        Command::Config(args) => config::run(args, profile).await,
     }
 }

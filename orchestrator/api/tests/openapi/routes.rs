@@ -6,7 +6,7 @@ use runvoy_api::{
     config::{Config, ConfigChange},
     costs::Costs,
     error::ErrorReply,
-    execution::{Execution, ExecutionList, ExecutionRequest, ExecutionStarted},
+    execution::{Execution, ExecutionDetails, ExecutionList, ExecutionRequest, ExecutionStarted},
     lock::{LockList, LockRelease, LockReleased},
     logs::LogPage,
     user::{User, UserAdded, UserChange, UserList, UserRequest},
@@ -61,7 +61,7 @@ fn operations() -> Vec<Operation> {
             query: &["user", "status", "lock", "since", "limit", "cursor", "all"],
             ..get("/executions", "viewer", "Executions, newest first", list())
         },
-        get("/executions/{id}", "viewer", "One execution", body::<Execution>(execution())),
+        get("/executions/{id}", "viewer", "One execution", details()),
         Operation {
             method: "delete",
             ok: &[200, 202],
@@ -170,6 +170,12 @@ fn execution() -> Value {
         "cost_usd": 0.01, "cost_basis": "us-east-1/2026-08", "task_arn": "arn", "log_stream_name": "exec/executor/0",
         "cpu": 1024, "memory": 2048, "timeout_seconds": 3600, "spot": false,
     })
+}
+
+fn details() -> Body {
+    let mut details = execution();
+    details["log_url"] = json!("https://…");
+    body::<ExecutionDetails>(details)
 }
 
 fn request() -> Body {
