@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use runvoy_api::{
     id::ExecutionId,
-    logs::{LogEvent, LogPage},
+    logs::{LogEvent, LogPage, Source},
     status::Status,
 };
 use tokio::time::sleep;
@@ -148,8 +148,13 @@ impl<'a> Follower<'a> {
     }
 }
 
-/// The lines exactly as the command wrote them, in one write.
+/// The command's lines exactly as it wrote them, in one write. Those of the container that fetched its code are no part of
+/// its output.
 pub fn print(lines: &[LogEvent]) -> Result<()> {
+    let (lines, ours): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line.source == Source::Command);
+    for line in ours {
+        ui::note(ui::printable(&line.message));
+    }
     if lines.is_empty() {
         return Ok(());
     }

@@ -28,8 +28,10 @@ pub async fn run(args: Args) -> Result<u8> {
 pub async fn test(arguments: &[OsString], interrupts: &mut Interrupts) -> Result<Outcome<()>> {
     let layout = Layout::named("test")?;
     let setup = async {
-        let all = [setup::ENGINE, setup::TOOLS, setup::LINT];
-        tokio::try_join!(all[0].ensure(&layout), all[1].ensure(&layout), all[2].ensure(&layout)).map(|_| ())
+        let all = [setup::ENGINE, setup::TOOLS, setup::LINT, setup::BROWSER];
+        let layout = &layout;
+        let [engine, tools, lint, browser] = all.map(|venv| async move { venv.ensure(layout).await });
+        tokio::try_join!(engine, tools, lint, browser, setup::chromium(layout)).map(|_| ())
     };
     tokio::select! {
         done = setup => done?,

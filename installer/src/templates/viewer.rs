@@ -1,7 +1,7 @@
 //! The log viewer where it has an address of its own: the page, where it is put, and what it may do.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use runvoy_api::key::hex;
+use runvoy_api::{key::hex, logs::viewer_policy};
 use sha2::{Digest as _, Sha256};
 
 /// The page: one file that needs no other.
@@ -25,19 +25,13 @@ pub fn key() -> String {
     format!("viewer-{}.html", &hex(&hash(PAGE))[..16])
 }
 
-/// The page's `Content-Security-Policy`, as the API sends it: nothing from elsewhere, and of what is inline only what
-/// this very file holds.
+/// The page's `Content-Security-Policy`, as the API sends it.
 pub fn policy() -> String {
     let inline = |tag: &str| {
         let inside = PAGE.split_once(&format!("<{tag}>")).and_then(|(_, rest)| rest.split_once(&format!("</{tag}>")));
         STANDARD.encode(hash(inside.map(|(text, _)| text).unwrap_or_default()))
     };
-    format!(
-        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; connect-src 'self'; base-uri 'none'; \
-         form-action 'none'; frame-ancestors 'none'",
-        inline("script"),
-        inline("style")
-    )
+    viewer_policy(&inline("script"), &inline("style"))
 }
 
 fn hash(text: &str) -> [u8; 32] {

@@ -4,6 +4,7 @@ mod access;
 mod account;
 mod api;
 mod audit;
+mod browser;
 mod choices;
 mod ci;
 mod costs;

@@ -1,6 +1,8 @@
-//! Log links.
+//! Log links and the feed behind them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde_json::{Value, json};
 
 use crate::{
     http,
@@ -55,7 +57,7 @@ fn the_cursor_goes_on_where_it_was() {
     let ran = world.run(&["exec", "echo one; echo two; echo three"]).code(0);
     let (page, token) = link(&ran.stderr, &world.endpoint);
     let (mut seen, mut query) = (Vec::new(), String::new());
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     until("the log is complete", || {
         let path = format!("/api/{page}?token={token}&limit=2{query}");
         let feed = http::send(&world.endpoint, "GET", &path, &[], "").json();
@@ -65,4 +67,116 @@ fn the_cursor_goes_on_where_it_was() {
     });
     assert_eq!(seen, ["one", "two", "three"]);
     assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+/// CloudWatch shows what was written in the end only after ECS has told that all is over.
+#[test]
+fn the_last_lines_come_before_the_end() {
+    let world = World::get();
+    let started = world.run(&["exec", "--detach", "--json", "echo first"]).code(0).json();
+    let id = started["execution_id"].as_str().unwrap();
+    let record = world.ended(id);
+    let begun = Instant::now();
+    let follower = world.spawn(&["logs", "-f", id]);
+    let (page, token) = link(started["log_url"].as_str().unwrap(), &world.endpoint);
+    let feed = |query: &str| {
+        let path = format!("/api/{page}?token={token}{query}");
+        http::send(&world.endpoint, "GET", &path, &[], "").json()
+    };
+    let first = feed("");
+    assert_eq!((&first["status"], &first["completed"]), (&json!("completed"), &json!(false)));
+    std::thread::sleep(Duration::from_secs(5));
+    put(world, record["log_stream_name"].as_str().unwrap(), &["late", " ", "last"]);
+    let (mut seen, mut page) = (messages(&first), first);
+    until("the log is complete", || {
+        page = feed(&format!("&cursor={}", page["cursor"].as_str().unwrap()));
+        seen.extend(messages(&page));
+        page["completed"].as_bool().unwrap().then_some(())
+    });
+    assert_eq!(seen, ["first", "late", "", "last"]);
+    assert_eq!(follower.end().code(0).stdout, "first\nlate\n\nlast\n");
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+/// What the container that fetches code says comes first, is marked, and is not the command's output.
+#[test]
+fn the_code_containers_lines_come_first_and_apart() {
+    let world = World::get();
+    let started = world.run(&["exec", "--detach", "--json", "echo output"]).code(0).json();
+    let record = world.ended(started["execution_id"].as_str().unwrap());
+    let stream = record["log_stream_name"].as_str().unwrap().replace("/executor/", "/prepare/");
+    let body = json!({ "logGroupName": GROUP, "logStreamName": stream });
+    world.aws("logs", "Logs_20140328.CreateLogStream", &body);
+    put(world, &stream, &["cloning"]);
+    let (page, token) = link(started["log_url"].as_str().unwrap(), &world.endpoint);
+    let first = http::send(&world.endpoint, "GET", &format!("/api/{page}?token={token}"), &[], "").json();
+    assert_eq!(first["logs"][0]["source"], "prepare");
+    assert_eq!(first["execution"]["command"], "echo output");
+    assert!(!first.to_string().contains("arn:"), "{first}");
+    let ran = world.run(&["logs", "-f", started["execution_id"].as_str().unwrap()]).code(0);
+    assert_eq!(ran.stdout, "output\n");
+    ran.says("cloning");
+}
+
+/// A page of escape codes would be 7 MB in Lambda's reply, which takes 6.
+#[test]
+fn a_page_fits_whatever_is_in_it() {
+    let world = World::get();
+    let command = r#"awk 'BEGIN { for (n = 0; n < 12; n++) { for (c = 0; c < 100000; c++) printf "\033"; print n } }'"#;
+    let ran = world.run(&["exec", command]).code(0);
+    let (page, token) = link(&ran.stderr, &world.endpoint);
+    let (mut seen, mut query, mut largest) = (Vec::new(), String::new(), 0);
+    until("the log is complete", || {
+        let reply = http::send(&world.endpoint, "GET", &format!("/api/{page}?token={token}{query}"), &[], "");
+        largest = largest.max(serde_json::to_string(&reply.body).unwrap().len());
+        let feed = reply.json();
+        seen.extend(messages(&feed));
+        query = format!("&cursor={}", feed["cursor"].as_str().unwrap());
+        feed["completed"].as_bool().unwrap().then_some(())
+    });
+    assert!((4_000_000..6_000_000).contains(&largest), "{largest}");
+    let numbers: Vec<_> = seen.iter().map(|line| line.trim_start_matches('\u{1b}')).collect();
+    assert_eq!(numbers, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"]);
+    assert_eq!(ran.stdout.len(), 12 * 100_000 + 10 * 2 + 2 * 3);
+}
+
+/// Many readers who wait at the end of a log cost one look at it a second.
+#[test]
+fn waiting_at_the_end_is_cheap() {
+    let world = World::get();
+    let go = world.file("cheap-go");
+    let command = format!("echo there; while [ ! -e {} ]; do sleep 0.05; done", go.display());
+    let started = world.run(&["exec", "--detach", "--json", &command]).code(0).json();
+    let (page, token) = link(started["log_url"].as_str().unwrap(), &world.endpoint);
+    let feed = |query: &str| {
+        let path = format!("/api/{page}?token={token}{query}");
+        http::send(&world.endpoint, "GET", &path, &[], "").json()
+    };
+    let first = until("the line", || Some(feed("")).filter(|page| !messages(page).is_empty()));
+    let query = format!("&cursor={}", first["cursor"].as_str().unwrap());
+    let task = started["execution_id"].as_str().unwrap();
+    let stream = world.run(&["status", task, "--json"]).code(0).json()["log_stream_name"].as_str().unwrap().to_owned();
+    let (mark, begun) = (world.mark(), Instant::now());
+    for _ in 0..30 {
+        assert!(messages(&feed(&query)).is_empty());
+    }
+    let seconds = begun.elapsed().as_secs() as usize + 1;
+    let calls = world.calls_since(mark).into_iter();
+    let looks = calls.filter(|call| call.action == "GetLogEvents" && call.detail.contains(&stream)).count();
+    assert!(looks <= seconds + 1, "{looks} looks in {seconds} s");
+    std::fs::write(go, "").unwrap();
+}
+
+const GROUP: &str = "/runvoy/runvoy/executions";
+
+/// Lines that come into a stream now.
+fn put(world: &World, stream: &str, lines: &[&str]) {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    let events: Vec<_> = lines.iter().map(|line| json!({ "timestamp": now as u64, "message": line })).collect();
+    let body = json!({ "logGroupName": GROUP, "logStreamName": stream, "logEvents": events });
+    world.aws("logs", "Logs_20140328.PutLogEvents", &body);
+}
+
+fn messages(page: &Value) -> Vec<String> {
+    page["logs"].as_array().unwrap().iter().map(|line| line["message"].as_str().unwrap().to_owned()).collect()
 }

@@ -47,7 +47,8 @@ pub async fn by_key(
         let message = format!("the log of `{id}` is for {} and admins", row.execution.user_email);
         return Err(ApiError::new(ErrorCode::Forbidden, message));
     }
-    page(&app, row, &query).await
+    let row = repair::look_if_late(&app, row).await?;
+    page(&app, &row, &query).await
 }
 
 /// By log token: whoever was given the link.
@@ -68,7 +69,12 @@ pub async fn by_token(
         return Err(refused());
     }
     let row = row(&app, &id).await?;
-    page(&app, row, &query).await
+    let row = repair::look_if_late(&app, row).await?;
+    let mut page = page(&app, &row, &query).await?;
+    if query.cursor.is_none() || page.status.is_terminal() {
+        page.execution = Some(row.execution.into());
+    }
+    Ok(page)
 }
 
 async fn row(app: &App, id: &str) -> Result<Row> {
@@ -77,7 +83,7 @@ async fn row(app: &App, id: &str) -> Result<Row> {
     Ok(row)
 }
 
-async fn page(app: &App, row: Row, query: &PageQuery) -> Result<Json<LogPage>> {
+async fn page(app: &App, row: &Row, query: &PageQuery) -> Result<Json<LogPage>> {
     let limit = match query.limit.as_deref().map(str::parse) {
         None => MAX_LINES,
         Some(Ok(limit @ 1..=MAX_LINES)) => limit,
@@ -85,8 +91,7 @@ async fn page(app: &App, row: Row, query: &PageQuery) -> Result<Json<LogPage>> {
             return Err(Invalid { field: "limit", problem: format!("must be from 1 to {MAX_LINES}") }.into());
         }
     };
-    let row = repair::look_if_late(app, row).await?;
-    Ok(Json(feed::page(app, &row, query.cursor.as_deref(), limit).await?))
+    Ok(Json(feed::page(app, row, query.cursor.as_deref(), limit).await?))
 }
 
 /// The viewer's page. It holds no data: the token in its fragment gets that.

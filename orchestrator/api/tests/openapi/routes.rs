@@ -197,8 +197,12 @@ fn list() -> Body {
 
 fn logs() -> Body {
     body::<LogPage>(json!({
-        "execution_id": ID, "status": "running", "queue_position": 1, "logs": [{"timestamp": 1, "message": "hello"}],
-        "last_timestamp": 1, "completed": false, "exit_code": 0, "reason": "why", "cursor": "…",
+        "execution_id": ID, "status": "running", "queue_position": 1, "cursor": "…", "completed": false,
+        "logs": [{"timestamp": 1, "message": "hello", "source": "prepare"}], "last_timestamp": 1, "exit_code": 0,
+        "reason": "why", "execution": {
+            "command": "terraform plan", "image": "alpine", "user_email": "a@example.com", "lock_name": "prod",
+            "started_at": AT, "completed_at": AT, "cost_usd": 0.01, "cost_basis": "us-east-1/2026-08",
+        },
     }))
 }
 

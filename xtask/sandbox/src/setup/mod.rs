@@ -1,5 +1,7 @@
 //! The pinned Python environments: nothing that the sandbox needs is taken from the machine but Python and Rust.
 
+mod chromium;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -8,6 +10,8 @@ use anyhow::{Context, Result};
 use tokio::process::Command;
 
 use crate::{Group, Layout, WithHint};
+
+pub use chromium::chromium;
 
 /// One environment, with every dependency pinned.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +31,10 @@ pub const TOOLS: Venv =
     Venv { name: "tools", program: "cargo-lambda", requirements: include_str!("requirements-tools.txt") };
 /// What the tests check templates and events with: cfn-lint and jsonschema.
 pub const LINT: Venv = Venv { name: "lint", program: "cfn-lint", requirements: include_str!("requirements-lint.txt") };
+
+/// What the log viewer's tests drive Chromium with: Playwright, and axe-core.
+pub const BROWSER: Venv =
+    Venv { name: "browser", program: "playwright", requirements: include_str!("requirements-browser.txt") };
 
 const PYTHON_HINT: &str =
     "install Python 3.10 or newer with its `venv` module (Debian, Ubuntu: `apt install python3-venv`)";
@@ -92,8 +100,9 @@ impl Venv {
     }
 
     fn requirements_summary(&self) -> String {
-        let known =
-            |line: &&str| ["ministack", "cargo-lambda", "ziglang", "cfn-lint"].iter().any(|k| line.starts_with(k));
+        let known = |line: &&str| {
+            ["ministack", "cargo-lambda", "ziglang", "cfn-lint", "playwright"].iter().any(|k| line.starts_with(k))
+        };
         self.requirements.lines().filter(known).collect::<Vec<_>>().join("`, `")
     }
 }
@@ -141,7 +150,7 @@ async fn lock(path: PathBuf) -> Result<File> {
 
 /// Throws all environments away.
 pub fn remove_all(layout: &Layout) -> Result<()> {
-    for venv in [ENGINE, TOOLS, LINT] {
+    for venv in [ENGINE, TOOLS, LINT, BROWSER] {
         remove(&venv.path(layout))?;
     }
     Ok(())
