@@ -137,7 +137,7 @@ fn operations() -> Vec<Operation> {
 }
 
 fn health() -> Value {
-    json!({"status": "ok", "version": "0.1.0", "contract": 2})
+    json!({"status": "ok", "version": "0.1.0", "contract": 2, "destroyed_since": "2026-11-21T10:08:34Z"})
 }
 
 fn policy() -> Value {
