@@ -15,6 +15,7 @@ use aws_sdk_cloudwatchlogs::{
     operation::get_log_events::{GetLogEventsError, GetLogEventsOutput},
 };
 use runvoy_api::{
+    config::Config,
     error::{ErrorCode, Invalid},
     id::parse_rfc3339,
     infra::{EXECUTOR_CONTAINER, LOG_STREAM_PREFIX},
@@ -25,12 +26,11 @@ use time::{Duration, OffsetDateTime};
 use crate::{
     app::App,
     error::{ApiError, Result},
-    store::row::Row,
+    store::{row::Row, settings},
 };
 
-/// CloudWatch shows lines late. A log is complete once its containers have been gone for this long …
-const LATE: Duration = Duration::seconds(15);
-/// … and nothing has come for this long.
+/// CloudWatch shows lines late. A log is complete once its containers have been gone for the deployment's `log_grace`, and
+/// nothing has come for this long.
 const QUIET: Duration = Duration::seconds(2);
 /// CloudWatch may answer with empty pages in mid-stream; this many are read on before the caller is asked to come again.
 const EMPTY_PAGES: usize = 5;
@@ -52,10 +52,11 @@ pub async fn page(app: &App, row: &Row, cursor: Option<&str>, limit: i32) -> Res
         None => Part { at_end: true, ..Part::default() },
     };
     cursor.newest = cursor.newest.max(part.newest);
+    let at_end = part.at_end && part.lines.is_empty() && row.execution.status.is_terminal();
     Ok(LogPage {
         execution_id: row.id().clone(),
         status: row.execution.status,
-        completed: part.at_end && part.lines.is_empty() && is_settled(row, &cursor, part.begun, app.now()),
+        completed: at_end && is_settled(app, row, &cursor, part.begun).await?,
         queue_position: row.execution.queue_position,
         last_timestamp: part.lines.last().map(|line| line.timestamp),
         logs: part.lines,
@@ -66,14 +67,26 @@ pub async fn page(app: &App, row: &Row, cursor: Option<&str>, limit: i32) -> Res
     })
 }
 
-/// Whether no line can follow any more. A container that never started has none to follow.
-fn is_settled(row: &Row, cursor: &Cursor, begun: bool, now: OffsetDateTime) -> bool {
+/// Whether no line can follow any more to an execution that is over. A container that never started has none to follow.
+async fn is_settled(app: &App, row: &Row, cursor: &Cursor, begun: bool) -> Result<bool> {
+    let now = app.now();
     let newest = OffsetDateTime::from_unix_timestamp_nanos(i128::from(cursor.newest) * 1_000_000);
+    if newest.is_ok_and(|newest| now - newest < QUIET) {
+        return Ok(false);
+    }
     let ended = row.execution.completed_at.as_deref().and_then(parse_rfc3339);
-    let patience = if begun { LATE } else { QUIET };
-    row.execution.status.is_terminal()
-        && (row.execution.task_arn.is_none() || ended.is_none_or(|ended| now - ended >= patience))
-        && newest.is_ok_and(|newest| now - newest >= QUIET)
+    let (Some(ended), Some(_)) = (ended, &row.execution.task_arn) else { return Ok(true) };
+    // Long ago it is whole by any setting, and no look is needed.
+    if now - ended > Duration::seconds(Config::MAX_LOG_GRACE.into()) {
+        return Ok(true);
+    }
+    let patience = if begun { grace(app).await? } else { QUIET };
+    Ok(now - ended >= patience)
+}
+
+async fn grace(app: &App) -> Result<Duration> {
+    let seconds = settings::get(app).await?.0.log_grace.unwrap_or(Config::LOG_GRACE);
+    Ok(Duration::seconds(seconds.into()).max(QUIET))
 }
 
 /// Reads on where the cursor is, and moves it.

@@ -81,6 +81,17 @@ async fn init(sandbox: &Sandbox, interrupts: &mut Interrupts) -> Result<Outcome<
     command.args(["init", "--yes", "--stack-name", STACK, "--admin-email", ADMIN, "--architecture", architecture()]);
     command.current_dir(sandbox.layout().root()).stdin(Stdio::null()).stdout(to_stderr()?);
     sandbox.apply(&mut command);
+    match child::run(&mut command, interrupts).await? {
+        Outcome::Done(()) => settle(sandbox, interrupts).await,
+        ended => Ok(ended),
+    }
+}
+
+/// The engine shows every line at once, so nobody has to wait for late ones, as on AWS.
+async fn settle(sandbox: &Sandbox, interrupts: &mut Interrupts) -> Result<Outcome<()>> {
+    let mut command = Command::new(sandbox.layout().bin().join("runvoy"));
+    command.args(["admin", "config", "log_grace=2"]).stdin(Stdio::null()).stdout(Stdio::null());
+    sandbox.apply(&mut command);
     child::run(&mut command, interrupts).await
 }
 

@@ -1,19 +1,18 @@
 //! `runvoy destroy`.
 
+mod choices;
 mod end;
+mod profile;
 
 use std::{future::Future, path::PathBuf, time::Instant};
 
-use dialoguer::{Input, Select};
 use runvoy_api::infra::validate_stack_name;
 
-use super::profile;
 use crate::{
     aws::Aws,
     config::Config,
     deploy::{
-        destroy::{Data, Destruction, Inventory, Permitted, Proof, Site, proof},
-        export,
+        destroy::{Data, Destruction, Inventory, Proof, Site, proof},
         failure::{self, Card},
         interrupt::{Interruptible, Interrupts},
         progress::{Event, Progress, View},
@@ -123,23 +122,19 @@ impl Destroy {
         }
         let permitted = self.permitted();
         inventory.check(permitted)?;
-        let data = self.data(site, &inventory)?;
+        let data = interrupts.before(async { self.data(site, &inventory) }).await?;
         self.progress.emit(&Event::Plan { plan: inventory.json(site, &data) });
         if !self.args.json {
             self.progress.suspend(|| inventory.show(site, &data));
         }
-        let destruction = Destruction::new(site, &data, permitted, &self.progress);
-        if let Err(refusal) = self.confirm() {
-            // An earlier run may have been ended right after it had begun.
-            destruction.give_up(&inventory).await;
-            return Err(refusal);
-        }
+        interrupts.before(async { self.confirm() }).await?;
         self.resume = Some(self.resume(&aws, &data));
+        let destruction = Destruction::new(site, &data, permitted, &self.progress);
         let closed = || self.forget_profile(&mut config, site, &inventory, &data);
         let work = destruction.run(&inventory, closed);
         let ended = self.during(work, &aws, interrupts).await;
-        if ended.is_err() {
-            destruction.give_up(&inventory).await;
+        if let Err(error) = &ended {
+            self.give_up(error, destruction.give_up(&inventory), interrupts).await;
         }
         let proof = ended?;
         let kept = if data == Data::Keep { kept(site, &inventory) } else { vec![] };
@@ -155,7 +150,7 @@ impl Destroy {
     ) -> Result<Proof> {
         let what = Interruptible {
             aws,
-            stack: &self.args.stack_name,
+            stack: None,
             resume: self.resume.as_deref().unwrap_or_default(),
             can_ask: self.can_ask,
             progress: &self.progress,
@@ -164,10 +159,22 @@ impl Destroy {
         interrupts.during(&what, work).await
     }
 
+    /// Nobody who has interrupted is kept waiting: what is not taken back by then, another run or `init` does.
+    async fn give_up(&self, error: &Error, work: impl Future<Output = ()>, interrupts: &mut Interrupts) {
+        if error.code() != exit::INTERRUPTED {
+            work.await;
+        } else if !interrupts.afterwards(work).await {
+            let name = &self.args.stack_name;
+            self.progress.warn(format!(
+                "new executions may still be refused: `runvoy init --update --stack-name {name}` lets them start again"
+            ));
+        }
+    }
+
     /// Whether there is anything to do. Data that was kept on purpose is only removed by who asks for that.
     fn has_work(&self, found: &Inventory) -> bool {
         let asked = self.args.delete_data || self.args.export.is_some();
-        !found.is_gone() || (found.has_data() && (asked || found.unfinished) && !self.args.keep_data)
+        !found.is_gone() || (found.has_data() && (asked || found.unfinished.is_some()) && !self.args.keep_data)
     }
 
     async fn nothing_there(&self, site: Site<'_>, found: &Inventory, interrupts: &mut Interrupts) -> Result<End> {
@@ -180,95 +187,6 @@ impl Destroy {
         Ok(End { proof, changed: false, export: None, kept: kept(site, found), again })
     }
 
-    fn permitted(&self) -> Permitted {
-        let Args { stop_running, disable_protection, force, .. } = self.args;
-        Permitted { stop_running, unprotect: disable_protection, force }
-    }
-
-    /// What becomes of the data: as the flags say, else as somebody says, else it is exported.
-    fn data(&self, site: Site<'_>, found: &Inventory) -> Result<Data> {
-        let Args { keep_data, delete_data, ref export, .. } = self.args;
-        Ok(match (export, keep_data, delete_data) {
-            (Some(directory), ..) => Data::Export(directory.clone()),
-            (None, true, _) => Data::Keep,
-            (None, _, true) => Data::Delete,
-            _ if !found.has_data() => Data::Delete,
-            _ => {
-                let directory = export::default_directory(site)?;
-                if self.can_ask { self.choose(directory)? } else { Data::Export(directory) }
-            }
-        })
-    }
-
-    fn choose(&self, directory: PathBuf) -> Result<Data> {
-        let export = format!("export it to {}, then delete it in AWS", directory.display());
-        let choices =
-            [export.as_str(), "keep it in AWS, for the next `runvoy init` to adopt", "delete it and keep nothing"];
-        let ask =
-            || Select::new().with_prompt("Users, history, audit trail and output").items(choices).default(0).interact();
-        Ok(match self.progress.suspend(ask)? {
-            0 => Data::Export(directory),
-            1 => Data::Keep,
-            _ => Data::Delete,
-        })
-    }
-
-    fn confirm(&self) -> Result<()> {
-        if !self.can_ask {
-            return Ok(());
-        }
-        let stack = &self.args.stack_name;
-        let prompt = format!("Type `{stack}` to destroy it");
-        let ask = || Input::<String>::new().with_prompt(prompt).allow_empty(true).interact_text();
-        if self.progress.suspend(ask)? == *stack {
-            return Ok(());
-        }
-        Err(Error::new("that is another name: nothing was changed").exit(exit::REFUSED))
-    }
-
-    /// The same command, with what was chosen.
-    fn resume(&self, aws: &Aws, data: &Data) -> String {
-        let mut words = vec!["runvoy destroy --stack-name".to_owned(), self.args.stack_name.clone()];
-        words.extend(["--region".into(), aws.region.clone()]);
-        match data {
-            Data::Export(directory) => words.extend(["--export".into(), quote(&directory.display().to_string())]),
-            Data::Keep => words.push("--keep-data".into()),
-            Data::Delete => words.push("--delete-data".into()),
-        }
-        let flags = [
-            (self.args.yes, "--yes"),
-            (self.args.stop_running, "--stop-running"),
-            (self.args.disable_protection, "--disable-protection"),
-            (self.args.force, "--force"),
-            (self.args.keep_config, "--keep-config"),
-        ];
-        words.extend(flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag.to_owned()));
-        words.join(" ")
-    }
-
-    /// As long as the users are kept, so is our key: a new deployment takes up both again.
-    fn forget_profile(&self, config: &mut Config, site: Site<'_>, found: &Inventory, data: &Data) -> Result<()> {
-        let stack = &self.args.stack_name;
-        let path = config.path().display().to_string();
-        let Ok(profile) = config.profile(Some(stack)) else { return Ok(()) };
-        // A deployment of the same name elsewhere has its profile under the same name.
-        let endpoint = found.main.as_ref().and_then(|main| main.endpoint.as_deref());
-        let is_its = |endpoint| profile.api_endpoint.as_deref() == Some(endpoint);
-        let is_here = profile.region.as_deref().is_none_or(|region| region == site.aws.region);
-        if !endpoint.map_or(is_here, is_its) {
-            self.progress.say(format!("The profile `{stack}` in `{path}` is another deployment's, and stays."));
-        } else if *data == Data::Keep {
-            self.progress.say(format!(
-                "The profile `{stack}` stays in `{path}`: a new `runvoy init` takes up users and keys again."
-            ));
-        } else if self.args.keep_config {
-            self.progress.say(format!("The profile `{stack}` stays in `{path}`."));
-        } else {
-            profile::forget(config, stack)?;
-        }
-        Ok(())
-    }
-
     fn card(&self, error: &Error) {
         if let Some(card) = error.find::<Card>() {
             self.progress.emit(&Event::Failure { failure: failure::json(card) });
@@ -276,16 +194,6 @@ impl Destroy {
         if !self.args.json {
             failure::show(error);
         }
-    }
-}
-
-/// As a shell reads it.
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
     }
 }
 

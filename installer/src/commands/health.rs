@@ -31,6 +31,13 @@ pub async fn run(args: Args, profile: Option<&str>) -> Result<()> {
         let version = ui::printable(&health.version);
         ui::note(format_args!("{}: version {version}, contract {}", client.endpoint(), health.contract));
     }
+    if let Some(since) = &health.destroyed_since {
+        ui::warn(format_args!(
+            "it is being destroyed since {}, and takes no new executions; `runvoy destroy` goes on with that, and \
+             `runvoy init --update` takes it back",
+            ui::printable(since)
+        ));
+    }
     if health.contract > CONTRACT_VERSION {
         ui::warn(format_args!("this runvoy knows contract {CONTRACT_VERSION} only: a newer one is due"));
     }

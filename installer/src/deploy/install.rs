@@ -11,7 +11,7 @@ use super::{
     artifact::Artifact,
     build::Source,
     changes::Change,
-    destroy::Site,
+    destroy::{self, Site},
     estimate::Learned,
     preflight,
     progress::Progress,
@@ -82,18 +82,20 @@ impl Installation<'_> {
         // What was changed but never seen to work is not on record: the next run proves it.
         let is_new = main.changed || !release::is_recorded(self.aws, bucket_name, &record).await?;
         let changed = bucket.changed || main.changed;
+        let reopened = self.reopen().await?;
         self.restore().await?;
         let admin = self.admin(main.output(output::API_ENDPOINT)?, config).await?;
         let installed = self.prove(&main, admin, &release, version, is_new).await?;
         if is_new {
             release::record(self.aws, bucket_name, &record).await?;
         }
-        Ok(Installed { changed: changed || is_new, ..installed })
+        Ok(Installed { changed: changed || is_new || reopened, ..installed })
     }
 
     /// Puts an earlier release back: its template, its parameters and its code. It stays on record as it is.
     pub async fn roll_back(&self, release: &LoadedRelease, config: &mut Config) -> Result<Installed> {
         let main = self.main_stack(release).await?;
+        self.reopen().await?;
         let admin = self.admin(main.output(output::API_ENDPOINT)?, config).await?;
         // Which version that was need not be known: that its code runs is seen by its hash.
         self.prove(&main, admin, release, None, main.changed).await
@@ -173,6 +175,16 @@ impl Installation<'_> {
         let deployed = stack::deploy(self.aws, &wanted, &mut guard, self.learned, &step, self.progress).await?;
         step.done(deployed.note());
         Ok(deployed)
+    }
+
+    /// A removal that did not come to its end has left executions refused. Whether there was one.
+    async fn reopen(&self) -> Result<bool> {
+        let site = Site { aws: self.aws, deployment: self.stack };
+        let Some(since) = destroy::since(site).await? else { return Ok(false) };
+        let step = self.progress.step("reopen", "let executions start again");
+        let lifted = destroy::lift(site).await?;
+        step.done(&format!("a removal has kept them from it since {since}"));
+        Ok(lifted)
     }
 
     async fn restore(&self) -> Result<()> {

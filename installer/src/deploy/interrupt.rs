@@ -5,7 +5,7 @@ use std::{future::Future, io, pin::pin, time::Duration};
 use aws_sdk_cloudformation::types::StackStatus;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::{progress::Progress, stack};
@@ -17,19 +17,23 @@ use crate::{
 
 /// How long a look at the stack may keep somebody waiting who has pressed Ctrl-C.
 const LOOK: Duration = Duration::from_secs(2);
+/// The same of somebody who has pressed it twice.
+const HASTE: Duration = Duration::from_millis(500);
 
 /// The signals that ask us to leave. They are caught from its making on, so that no prompt dies of one with the cursor hidden.
 pub struct Interrupts {
     int: Signal,
     term: Signal,
+    /// Whether somebody has left without waiting for the question.
+    twice: bool,
 }
 
 /// What is interrupted.
 pub struct Interruptible<'a> {
     /// Where it works.
     pub aws: &'a Aws,
-    /// The stack that may be in the middle of an update.
-    pub stack: &'a str,
+    /// The stack whose update may be given up; none where that is not what this is about.
+    pub stack: Option<&'a str>,
     /// The command that goes on from here.
     pub resume: &'a str,
     /// Whether there is somebody to ask.
@@ -51,7 +55,7 @@ enum Answer {
 impl Interrupts {
     /// Catches the signals.
     pub fn catch() -> Result<Self> {
-        Ok(Self { int: signal(SignalKind::interrupt())?, term: signal(SignalKind::terminate())? })
+        Ok(Self { int: signal(SignalKind::interrupt())?, term: signal(SignalKind::terminate())?, twice: false })
     }
 
     /// Does `work`, which changes nothing in AWS yet, until it is done or interrupted.
@@ -81,7 +85,10 @@ impl Interrupts {
             let answer = tokio::select! {
                 biased;
                 result = &mut work => return result.map_err(|error| if is_of_a_prompt(&error) { left(what) } else { error }),
-                _ = self.int.recv() => return Err(left(what)),
+                _ = self.int.recv() => {
+                    self.twice = true;
+                    return Err(left(what));
+                }
                 _ = self.term.recv() => return Err(left(what)),
                 answer = ask(what) => answer,
             };
@@ -95,7 +102,9 @@ impl Interrupts {
                 }
                 Answer::Cancel => {
                     let cancel = async {
-                        stack::cancel_update(what.aws, what.stack).await?;
+                        if let Some(stack) = what.stack {
+                            stack::cancel_update(what.aws, stack).await?;
+                        }
                         what.progress.say("the update is cancelled: AWS puts everything back as it was");
                         work.await
                     };
@@ -110,13 +119,25 @@ impl Interrupts {
             }
         }
     }
+
+    /// Does what is still to do when somebody has left; whether there was the time. Another interrupt ends it.
+    pub async fn afterwards(&mut self, work: impl Future<Output = ()>) -> bool {
+        tokio::select! {
+            biased;
+            () = work => true,
+            _ = self.int.recv() => false,
+            _ = self.term.recv() => false,
+            () = sleep(if self.twice { HASTE } else { LOOK }) => false,
+        }
+    }
 }
 
 /// Asks on the terminal's own line editing, not key by key: wherever we are ended meanwhile, the terminal is left as it was.
 async fn ask(what: &Interruptible<'_>) -> Answer {
-    let look = timeout(LOOK, stack::find(what.aws, what.stack)).await;
-    let found = look.ok().and_then(Result::ok).flatten();
-    let updating = found.is_some_and(|stack| stack.stack_status() == Some(&StackStatus::UpdateInProgress));
+    let updating = match what.stack {
+        Some(stack) => is_updating(what.aws, stack).await,
+        None => false,
+    };
     what.progress.say(format!("Interrupted. {} What now?", what.assurance));
     what.progress.say("  k  keep running: AWS finishes what it has begun, and this program leaves");
     if updating {
@@ -135,6 +156,11 @@ async fn ask(what: &Interruptible<'_>) -> Answer {
     // The terminal is gone.
     let Some(line) = line else { return Answer::KeepRunning };
     parse(&line, updating)
+}
+
+async fn is_updating(aws: &Aws, stack: &str) -> bool {
+    let found = timeout(LOOK, stack::find(aws, stack)).await.ok().and_then(Result::ok).flatten();
+    found.is_some_and(|stack| stack.stack_status() == Some(&StackStatus::UpdateInProgress))
 }
 
 fn parse(line: &str, updating: bool) -> Answer {

@@ -113,7 +113,7 @@ impl<'a> Plan<'a> {
             Group::History => {
                 let tables = TABLES.map(|table| table.description).join(", ");
                 let days = answers.log_retention_days;
-                format!("{tables}, and the output of {days} days; kept if the deployment is destroyed")
+                format!("{tables}, and the output of {days} days; exported first if the deployment is destroyed")
             }
             Group::Api => "a function behind a public address that asks for a key".to_owned(),
             Group::Events => "a function that follows containers and repairs what was missed".to_owned(),

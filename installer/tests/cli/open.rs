@@ -47,7 +47,7 @@ fn the_browser_is_led_to_the_link_and_its_argument_does_not_tell_it() {
     let running = machine.spawn(&["open", "last"]);
     let address = fs::read_to_string(&pipe).unwrap();
     assert!(!address.contains("token") && address.starts_with("http://127.0.0.1:"), "{address}");
-    assert!(visit(&address.replace(|c: char| c == '\n', "0")).starts_with("HTTP/1.1 404"));
+    assert!(visit(&address.replace('\n', "0")).starts_with("HTTP/1.1 404"));
     let reply = visit(&address);
     assert!(reply.starts_with("HTTP/1.1 302 ") && reply.contains(&format!("location: {LINK}\r\n")), "{reply}");
     let output = running.wait_with_output().unwrap();

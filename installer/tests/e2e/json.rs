@@ -7,6 +7,7 @@ use std::{
 };
 
 use runvoy_sandbox::{
+    Layout,
     proxy::script::{Effect, Event, Match},
     setup,
 };
@@ -35,11 +36,10 @@ for number, line in enumerate(sys.stdin):
 
 /// What is wrong with these lines by the schema, as an independent validator finds it.
 fn problems<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let world = World::get();
-    let layout = world.sandbox().layout();
-    world::wait(setup::LINT.ensure(layout)).unwrap();
-    let mut python = Command::new(setup::LINT.bin(layout).join("python"));
-    python.args(["-c", VALIDATE]).arg(world.root().join("docs/init-events.schema.json"));
+    let layout = Layout::named("e2e").unwrap();
+    world::wait(setup::LINT.ensure(&layout)).unwrap();
+    let mut python = Command::new(setup::LINT.bin(&layout).join("python"));
+    python.args(["-c", VALIDATE]).arg(layout.root().join("docs/init-events.schema.json"));
     let mut python = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let text = lines.map(|line| format!("{line}\n")).collect::<String>();
     let mut stdin = python.stdin.take().unwrap();
@@ -51,12 +51,12 @@ fn problems<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
 
 /// Several runs, checked together.
 #[derive(Default)]
-struct Runs(Vec<(&'static str, Ran)>);
+pub struct Runs(Vec<(&'static str, Ran)>);
 
 impl Runs {
     /// Takes a run that ended with `code` and this outcome; its events.
     #[track_caller]
-    fn take(&mut self, what: &'static str, ran: Ran, code: i32, outcome: &str) -> Vec<Value> {
+    pub fn take(&mut self, what: &'static str, ran: Ran, code: i32, outcome: &str) -> Vec<Value> {
         let events = events(&ran.clone().code(code));
         let types: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
         assert_eq!(types.iter().filter(|name| **name == "result").count(), 1, "{what}: {types:?}");
@@ -81,7 +81,7 @@ impl Runs {
         events
     }
 
-    fn check(&self) {
+    pub fn check(&self) {
         let lines = self.0.iter().flat_map(|(what, ran)| ran.stdout.lines().map(move |line| (*what, line)));
         let lines: Vec<_> = lines.collect();
         let found = problems(lines.iter().map(|(_, line)| *line));
@@ -100,7 +100,7 @@ fn events(ran: &Ran) -> Vec<Value> {
     ran.stdout.lines().map(parse).collect()
 }
 
-fn of<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
+pub fn of<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
     events.iter().filter(|event| event["type"] == kind).collect()
 }
 

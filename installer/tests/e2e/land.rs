@@ -58,6 +58,10 @@ impl Land {
         self.sandbox.script()
     }
 
+    pub fn root(&self) -> &Path {
+        self.sandbox.layout().root()
+    }
+
     pub fn account(&self) -> &str {
         self.sandbox.engine().account()
     }
@@ -99,10 +103,14 @@ impl Land {
         self.sandbox.calls().last().map_or(0, |call| call.seq)
     }
 
+    /// All of the program's own calls since the mark.
+    pub fn calls(&self, mark: u64) -> Vec<Call> {
+        self.sandbox.calls_since(mark).into_iter().filter(|call| call.caller == Caller::Client).collect()
+    }
+
     /// The program's own calls since the mark that change something and are about `text`.
     pub fn changes(&self, mark: u64, text: &str) -> Vec<Call> {
-        let calls = self.sandbox.calls_since(mark).into_iter();
-        calls.filter(|call| call.caller == Caller::Client && call.is_mutation() && call.detail.contains(text)).collect()
+        self.calls(mark).into_iter().filter(|call| call.is_mutation() && call.detail.contains(text)).collect()
     }
 
     pub fn deployment(&'static self, name: &'static str) -> Deployment {
@@ -133,10 +141,14 @@ impl Deployment {
     }
 
     pub fn init(&self, more: &[&str]) -> Ran {
+        self.init_command(&[&["--yes"], more].concat()).output().unwrap().into()
+    }
+
+    pub fn init_command(&self, more: &[&str]) -> Command {
         let artifact = Land::get().artifact();
         let email = format!("admin@{}.example.com", self.name);
-        let args = ["init", "--yes", "--no-probe", "--stack-name", self.name, "--architecture", ARCHITECTURE];
-        self.run(&[&args[..], &["--admin-email", &email, "--artifact", artifact.to_str().unwrap()], more].concat())
+        let args = ["init", "--no-probe", "--stack-name", self.name, "--architecture", ARCHITECTURE];
+        self.command(&[&args[..], &["--admin-email", &email, "--artifact", artifact.to_str().unwrap()], more].concat())
     }
 
     pub fn destroy(&self, more: &[&str]) -> Ran {
@@ -151,10 +163,15 @@ impl Deployment {
         self.command(&self.destroy_args(more)).spawn().unwrap()
     }
 
-    /// Runs the command and ends it for good at the call that `matching` picks; whether there was such a call.
+    /// Runs a removal and ends it for good at the call that `matching` picks; whether there was such a call.
     pub fn killed(&self, more: &[&str], matching: Match, effect: Effect) -> Option<Fault> {
+        Self::killed_at(self.command(&self.destroy_args(more)), matching, effect)
+    }
+
+    /// The same of any command.
+    pub fn killed_at(mut command: Command, matching: Match, effect: Effect) -> Option<Fault> {
         let fault = Land::get().script().on(matching, effect);
-        let mut child = self.spawn(more);
+        let mut child = command.spawn().unwrap();
         let reached = RUNTIME.block_on(async {
             loop {
                 tokio::select! {
@@ -180,6 +197,15 @@ impl Deployment {
 
     pub fn reached(fault: &Fault) {
         RUNTIME.block_on(fault.reached());
+    }
+
+    pub fn gone(fault: &Fault) {
+        RUNTIME.block_on(fault.gone());
+    }
+
+    /// Whether new executions are refused by a removal's mark.
+    pub fn is_drained(&self) -> bool {
+        self.table("api-keys").iter().any(|row| row["draining_by"]["S"] == "destroy")
     }
 
     /// The rows of all tables that are there, in a fixed order.

@@ -95,7 +95,11 @@ impl Screen {
 
 /// The printed command as a shell runs it.
 pub fn shell(site: &Site<'_>, line: &str) -> Command {
-    let mut command = site.command(&[]);
+    in_shell(site.command(&[]), line)
+}
+
+/// The same, where and as this command would run.
+pub fn in_shell(command: Command, line: &str) -> Command {
     let directory = std::path::Path::new(env!("CARGO_BIN_EXE_runvoy")).parent().unwrap();
     let mut shell = Command::new("sh");
     for (name, value) in command.get_envs() {
@@ -105,7 +109,7 @@ pub fn shell(site: &Site<'_>, line: &str) -> Command {
         };
     }
     let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap());
-    shell.args(["-c", line]).env("PATH", path).current_dir(command.current_dir(".").get_current_dir().unwrap());
+    shell.arg("-c").arg(format!("exec {line}")).env("PATH", path).current_dir(command.get_current_dir().unwrap());
     shell
 }
 

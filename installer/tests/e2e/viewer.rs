@@ -73,6 +73,8 @@ fn the_cursor_goes_on_where_it_was() {
 #[test]
 fn the_last_lines_come_before_the_end() {
     let world = World::get();
+    // The deployment's own default, which is not waited for elsewhere in these tests.
+    world.run(&["admin", "config", "log_grace="]).code(0);
     let started = world.run(&["exec", "--detach", "--json", "echo first"]).code(0).json();
     let id = started["execution_id"].as_str().unwrap();
     let record = world.ended(id);
@@ -96,6 +98,7 @@ fn the_last_lines_come_before_the_end() {
     assert_eq!(seen, ["first", "late", "", "last"]);
     assert_eq!(follower.end().code(0).stdout, "first\nlate\n\nlast\n");
     assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+    world.run(&["admin", "config", "log_grace=0"]).code(0);
 }
 
 /// What the container that fetches code says comes first, is marked, and is not the command's output.

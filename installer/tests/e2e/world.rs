@@ -81,6 +81,9 @@ impl World {
             let scratch = tempfile::tempdir().unwrap();
             let mut init = command(&sandbox, &init_args("runvoy", ADMIN));
             let first_init = Ran::from(init.current_dir(layout.root()).output().unwrap()).code(0);
+            // Nothing is late here, so that nobody has to wait for what is.
+            let settings = command(&sandbox, &["admin", "config", "log_grace=0"]).output().unwrap();
+            Ran::from(settings).code(0);
             let config = std::fs::read_to_string(layout.config()).unwrap();
             let field = |name: &str| {
                 let line = config.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap();

@@ -22,6 +22,9 @@ pub struct Config {
     /// How many executions of one user may be under way at once; any number if absent. A user's policy overrides it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_running: Option<usize>,
+    /// For how many seconds after a command's end its log is not taken for whole; [`Config::LOG_GRACE`] if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_grace: Option<u32>,
 }
 
 /// Body of `PATCH /config`: what is absent stays, and `null` takes a setting away.
@@ -43,13 +46,24 @@ pub struct ConfigChange {
     /// See [`Config::max_running`].
     #[serde(default, deserialize_with = "crate::present", skip_serializing_if = "Option::is_none")]
     pub max_running: Option<Option<usize>>,
+    /// See [`Config::log_grace`].
+    #[serde(default, deserialize_with = "crate::present", skip_serializing_if = "Option::is_none")]
+    pub log_grace: Option<Option<u32>>,
 }
 
 impl Config {
+    /// CloudWatch shows lines up to this many seconds late. Fargate itself takes most of that time to tell of an end.
+    pub const LOG_GRACE: u32 = 15;
+    /// The most that can be set.
+    pub const MAX_LOG_GRACE: u32 = 300;
+
     /// The settings after this change.
     pub fn with(self, change: ConfigChange) -> Result<Self, Invalid> {
         if let Some(Some(new)) = &change.default_image {
             image::validate(new).map_err(|invalid| Invalid::new("default_image", invalid.problem))?;
+        }
+        if change.log_grace.flatten().is_some_and(|seconds| seconds > Self::MAX_LOG_GRACE) {
+            return Err(Invalid::new("log_grace", format!("must be at most {} seconds", Self::MAX_LOG_GRACE)));
         }
         Ok(Self {
             draining: change.draining.unwrap_or(self.draining),
@@ -57,6 +71,7 @@ impl Config {
             default_image: change.default_image.unwrap_or(self.default_image),
             default_timeout: change.default_timeout.unwrap_or(self.default_timeout),
             max_running: change.max_running.unwrap_or(self.max_running),
+            log_grace: change.log_grace.unwrap_or(self.log_grace),
         })
     }
 }

@@ -66,6 +66,9 @@ pub struct Health {
     pub version: String,
     /// [`CONTRACT_VERSION`] of the orchestrator.
     pub contract: u32,
+    /// Since when the deployment is being removed, RFC 3339: it takes no new executions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destroyed_since: Option<String>,
 }
 
 /// Reply of `GET /greet/{name}`, a check of connectivity that needs no key.

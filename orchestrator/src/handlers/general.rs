@@ -1,5 +1,7 @@
 //! Routes about the deployment and the caller.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::{Path, State},
@@ -11,11 +13,16 @@ use runvoy_api::{
 };
 
 use super::Context;
-use crate::{auth, error::Result};
+use crate::{auth, error::Result, store::settings};
 
-pub async fn health() -> Json<Health> {
+/// How long the table may take to tell whether a removal is under way: an answer without it is one, too.
+const LOOK: Duration = Duration::from_secs(1);
+
+pub async fn health(State(app): Context) -> Json<Health> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
-    Json(Health { status: "ok".to_owned(), version, contract: CONTRACT_VERSION })
+    let look = tokio::time::timeout(LOOK, settings::destroyed_since(&app)).await;
+    let destroyed_since = look.ok().and_then(Result::ok).flatten();
+    Json(Health { status: "ok".to_owned(), version, contract: CONTRACT_VERSION, destroyed_since })
 }
 
 pub async fn greet(Path(name): Path<String>) -> Json<Greeting> {

@@ -57,7 +57,7 @@ pub async fn launch(app: &App, ask: &Ask<'_>) -> Result<Execution> {
             return again(app, first).await;
         }
         if seen.config.draining {
-            return Err(ApiError::new(ErrorCode::Draining, "this deployment takes no new executions"));
+            return Err(refuse::draining(&seen));
         }
         let execution = plan(app, ask, &seen).await?;
         let task = render(app, ask, &seen, &execution)?;

@@ -33,6 +33,8 @@ pub struct Ask<'a> {
 pub struct Seen {
     pub caller: Caller,
     pub config: Config,
+    /// Since when the deployment is being removed, if it is.
+    pub destroyed_since: Option<String>,
     pub policy: Option<Policy>,
     pub lock: locks::Seen,
     pub first: Option<First>,
@@ -69,6 +71,7 @@ pub async fn read(app: &App, ask: &Ask<'_>) -> Result<Seen> {
         policy: caller.policy()?,
         caller,
         config,
+        destroyed_since: settings.and_then(|row| row.owned(Sentinel::DRAINING_SINCE)),
         lock: locks::Seen::from_row(of(&deployment.locks).first()),
         first: attempted.and_then(|(row, attempt)| attempt.first(row, app.now())),
     })

@@ -27,6 +27,20 @@ pub async fn beyond_share(app: &App, seen: &Seen) -> Result<()> {
         .detail("rule", "max_running"))
 }
 
+/// The refusal of a deployment that takes nothing new, by an admin's setting or since it is being removed.
+pub fn draining(seen: &Seen) -> ApiError {
+    match &seen.destroyed_since {
+        None => ApiError::new(ErrorCode::Draining, "this deployment takes no new executions")
+            .hint("an admin has set it so: `draining` of `PATCH /config`"),
+        Some(since) => {
+            let message = format!("this deployment is being destroyed since {since}, and takes no new executions");
+            ApiError::new(ErrorCode::Draining, message)
+                .hint("if that is not meant, an admin takes it back with `runvoy init --update`")
+                .detail("destroyed_since", since.as_str())
+        }
+    }
+}
+
 /// The refusal that names who is in the way, with a link to their log; it opens only for those who may read that log.
 pub async fn lock_held(app: &App, ask: &Ask<'_>, seen: &Seen, name: &str) -> Result<ApiError> {
     let (execution_id, held_by, since, how) = match (&seen.lock.holder, seen.lock.waiters.first()) {

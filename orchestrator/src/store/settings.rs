@@ -26,6 +26,14 @@ pub async fn get(app: &App) -> anyhow::Result<(Config, Option<String>)> {
     from_row(row.as_ref())
 }
 
+/// Since when the deployment is being removed, if it is.
+pub async fn destroyed_since(app: &App) -> anyhow::Result<Option<String>> {
+    let table = &app.deployment.api_keys;
+    let request = app.dynamodb.get_item().table_name(table).key(KeyRow::HASH, s(Sentinel::CONFIG));
+    let row = request.send().await.context("reading the deployment's settings")?.item;
+    Ok(row.and_then(|row| row.owned(Sentinel::DRAINING_SINCE)))
+}
+
 /// Writes the settings, if they are still what they were when they were read.
 pub fn put(app: &App, new: &Config, old: Option<&str>) -> anyhow::Result<TransactWriteItem> {
     let update = Update::builder()

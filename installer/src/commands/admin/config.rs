@@ -12,12 +12,13 @@ use crate::{
 };
 
 /// The settings, and what each says where it is not set.
-const SETTINGS: [(&str, &str); 5] = [
+const SETTINGS: [(&str, &str); 6] = [
     ("draining", "false"),
     ("shared_logs", "false"),
     ("default_image", "the deployment's own"),
     ("default_timeout", "1h"),
     ("max_running", "any number"),
+    ("log_grace", "15"),
 ];
 
 const EXAMPLES: &str = "\
@@ -32,6 +33,7 @@ Settings:
   default_image    the image of executions that name none
   default_timeout  how long executions may run that don't say
   max_running      how many of one user's executions may be under way at once
+  log_grace        for how many seconds after a command's end its last lines are waited for
 
 They count from the next request on. Nothing after the `=` takes a setting away.";
 

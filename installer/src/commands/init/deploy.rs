@@ -8,6 +8,7 @@ use crate::{
         answers::Answers,
         build::Source,
         changes::Change,
+        destroy::{self, Site},
         existing::Existing,
         install::Installation,
         interrupt::Interrupts,
@@ -89,6 +90,7 @@ impl Init {
         }
         let chosen = preflight::choices(aws, &place.stack, &answers, source.checkout(), exists, found.took);
         self.check(&chosen.await)?;
+        self.take_back(Site { aws, deployment: &place.stack }).await?;
         let rates = Rates::load(&aws.region, async |body| aws.json(Service::Pricing, PRICES, &body).await).await;
         if self.args.dry_run {
             return self.dry_run(aws, place, &answers, &rates, existing).map(|()| None);
@@ -103,6 +105,21 @@ impl Init {
             remembered.save(&answers)?;
         }
         Ok(Some(Ready { source, found, answers }))
+    }
+
+    /// Says what a removal has left behind that did not come to its end; whoever can be asked decides.
+    async fn take_back(&self, site: Site<'_>) -> Result<()> {
+        let Some(since) = destroy::since(site).await? else { return Ok(()) };
+        let name = site.deployment;
+        self.progress.warn(format!(
+            "`{name}` is being destroyed since {since}, and takes no executions: this takes that back. \
+             If it still goes on somewhere, end it there first"
+        ));
+        if self.args.dry_run || self.confirm("Take it back?")? {
+            return Ok(());
+        }
+        let hint = format!("`runvoy destroy --stack-name {name} --region {}` goes on with it", site.aws.region);
+        Err(Error::new("nothing was changed").hint(hint).exit(exit::REFUSED))
     }
 
     fn answer(&self, existing: Option<&Existing>, remembered: &Remembered<Answers>, ask: bool) -> Result<Answers> {

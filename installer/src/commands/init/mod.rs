@@ -177,7 +177,7 @@ impl Init {
         let resume = self.resume.clone().unwrap_or_default();
         let Self { can_ask, ref progress, .. } = *self;
         let assurance = "Nothing is deleted.";
-        let what = Interruptible { aws, stack: &place.stack, resume: &resume, can_ask, progress, assurance };
+        let what = Interruptible { aws, stack: Some(&place.stack), resume: &resume, can_ask, progress, assurance };
         interrupts.during(&what, work).await
     }
 

@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use runvoy_api::infra::{API_KEYS, KeyRow, Sentinel};
+use runvoy_api::{
+    id::rfc3339,
+    infra::{API_KEYS, KeyRow, Sentinel},
+};
+use time::OffsetDateTime;
 
 use super::Site;
 use crate::{
@@ -13,8 +17,10 @@ use crate::{
 
 /// What launches look at.
 const FLAG: &str = Sentinel::DRAINING;
-/// Who has set it: what somebody else has set is theirs to take back.
-const BY: &str = "draining_by";
+/// Who has set it.
+const BY: &str = Sentinel::DRAINING_BY;
+/// Since when.
+const SINCE: &str = Sentinel::DRAINING_SINCE;
 /// Our name there.
 const US: &str = "destroy";
 
@@ -40,12 +46,15 @@ pub async fn begin(site: Site<'_>) -> Result<Drained> {
         return Ok(Drained::Before);
     }
     let request = update(site)
-        .update_expression("SET draining = :true, draining_by = :us, #schema = if_not_exists(#schema, :version)")
+        .update_expression(
+            "SET draining = :true, draining_by = :us, draining_since = :now, #schema = if_not_exists(#schema, :version)",
+        )
         .condition_expression("attribute_not_exists(draining) OR draining = :false")
         .expression_attribute_names("#schema", KeyRow::SCHEMA)
         .expression_attribute_values(":true", AttributeValue::Bool(true))
         .expression_attribute_values(":false", AttributeValue::Bool(false))
         .expression_attribute_values(":us", AttributeValue::S(US.into()))
+        .expression_attribute_values(":now", AttributeValue::S(rfc3339(OffsetDateTime::now_utc())))
         .expression_attribute_values(":version", AttributeValue::N(KeyRow::SCHEMA_VERSION.to_string()));
     match request.send().await {
         Ok(_) => Ok(Drained::Now),
@@ -56,12 +65,14 @@ pub async fn begin(site: Site<'_>) -> Result<Drained> {
     }
 }
 
-/// Lets executions start again, if it was us who kept them from it. What was not there before is not there afterwards.
-pub async fn lift(site: Site<'_>) -> Result<()> {
-    let Some(row) = settings(site).await?.filter(is_marked) else { return Ok(()) };
+/// Lets executions start again, if it was us who kept them from it; whether it was. What was not there before is not
+/// there afterwards.
+pub async fn lift(site: Site<'_>) -> Result<bool> {
+    let Some(row) = settings(site).await?.filter(is_marked) else { return Ok(false) };
     let refused = match without_mark(row) {
         Some(_) => {
-            let request = update(site).update_expression("REMOVE draining, draining_by").condition_expression(OURS);
+            let request = update(site).update_expression("REMOVE draining, draining_by, draining_since");
+            let request = request.condition_expression(OURS);
             let reply = request.expression_attribute_values(":us", AttributeValue::S(US.into())).send().await;
             reply.map(drop).map_err(explain)
         }
@@ -75,14 +86,15 @@ pub async fn lift(site: Site<'_>) -> Result<()> {
     };
     match refused {
         // A lost reply, sent again.
-        Err(_) if !is_ours(site).await? => Ok(()),
-        ended => ended.context("can't let new executions start again"),
+        Err(_) if since(site).await?.is_none() => Ok(true),
+        ended => ended.map(|()| true).context("can't let new executions start again"),
     }
 }
 
-/// Whether a removal has begun that did not come to its end.
-pub async fn is_ours(site: Site<'_>) -> Result<bool> {
-    Ok(settings(site).await?.as_ref().is_some_and(is_marked))
+/// When a removal began that did not come to its end, RFC 3339; none if there is none.
+pub async fn since(site: Site<'_>) -> Result<Option<String>> {
+    let row = settings(site).await?.filter(is_marked);
+    Ok(row.and_then(|row| row.get(SINCE)?.as_s().ok().cloned()))
 }
 
 fn is_marked(row: &Row) -> bool {
@@ -95,6 +107,7 @@ pub fn without_mark(mut row: Row) -> Option<Row> {
     if is_settings && is_marked(&row) {
         row.remove(FLAG);
         row.remove(BY);
+        row.remove(SINCE);
         let bare = row.keys().all(|name| name == KeyRow::HASH || name == KeyRow::SCHEMA);
         return (!bare).then_some(row);
     }
@@ -132,11 +145,12 @@ mod tests {
             (KeyRow::SCHEMA, AttributeValue::N("1".into())),
             (FLAG, AttributeValue::Bool(true)),
             (BY, s(US)),
+            (SINCE, s("2026-11-21T10:08:34Z")),
         ];
         assert_eq!(without_mark(row(&ours)), None);
         let more = [&ours[..], &[("shared_logs", AttributeValue::Bool(true))]].concat();
         let left = without_mark(row(&more)).unwrap();
-        assert!(left.contains_key("shared_logs") && !left.contains_key(FLAG) && !left.contains_key(BY));
+        assert!(left.contains_key("shared_logs") && ![FLAG, BY, SINCE].iter().any(|name| left.contains_key(*name)));
         let theirs = row(&ours[..3]);
         assert_eq!(without_mark(theirs.clone()), Some(theirs));
     }

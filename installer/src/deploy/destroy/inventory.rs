@@ -37,8 +37,8 @@ pub struct Inventory {
     pub secrets: Vec<String>,
     /// How many keys work.
     pub keys: usize,
-    /// A removal has begun that did not come to its end.
-    pub unfinished: bool,
+    /// When a removal began that did not come to its end, RFC 3339.
+    pub unfinished: Option<String>,
 }
 
 impl Inventory {
@@ -52,7 +52,7 @@ impl Inventory {
         let ((running, definitions, buckets), (tables, output, function_logs), (secrets, unfinished)) = tokio::try_join!(
             async { tokio::try_join!(executions::find(site), definitions::find(site), buckets::find(site)) },
             async { tokio::try_join!(tables::find(site), logs::output(site), function_logs(site)) },
-            async { tokio::try_join!(secrets::find(site), drain::is_ours(site)) },
+            async { tokio::try_join!(secrets::find(site), drain::since(site)) },
         )?;
         let mut found = Self {
             main,
@@ -126,6 +126,9 @@ impl Inventory {
         });
         if let Some(directory) = directory {
             plan["export"] = directory.into();
+        }
+        if let Some(since) = &self.unfinished {
+            plan["unfinished_since"] = since.as_str().into();
         }
         plan
     }

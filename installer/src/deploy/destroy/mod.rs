@@ -27,7 +27,7 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::TableStatus;
-pub use drain::without_mark;
+pub use drain::{lift, since, without_mark};
 pub use inventory::Inventory;
 pub use proof::Proof;
 
@@ -117,7 +117,7 @@ impl<'a> Destruction<'a> {
         let is_whole = found.main.as_ref().is_some_and(|main| !main.status.starts_with("DELETE"));
         if is_whole
             && !self.begun.load(Ordering::Relaxed)
-            && let Err(error) = drain::lift(self.site).await
+            && let Err(error) = lift(self.site).await
         {
             self.progress.warn(format!("new executions are still refused: {}", error.explain()));
         }
@@ -161,8 +161,7 @@ impl<'a> Destruction<'a> {
     async fn remove_main(&self, found: &Inventory) -> Result<()> {
         if let Some(main) = &found.main {
             let step = self.progress.step("network-interfaces", "wait for the containers' network interfaces");
-            interfaces::wait(self.site, main, &step).await?;
-            step.done("");
+            interfaces::wait(self.site, main, step, self.progress).await?;
         }
         self.empty("viewer-objects", "empty the log viewer's bucket", &buckets::viewer(self.site)).await?;
         if let Some(main) = &found.main {
@@ -203,7 +202,7 @@ impl<'a> Destruction<'a> {
     /// Only now may the data go: nothing can write to it any more.
     async fn settle_data(&self) -> Result<()> {
         match self.data {
-            Data::Keep => drain::lift(self.site).await,
+            Data::Keep => lift(self.site).await.map(drop),
             Data::Delete => self.delete_data().await,
             Data::Export(directory) => {
                 let step =

@@ -35,6 +35,11 @@ impl Inventory {
         let Site { aws, deployment } = site;
         let title = format!("Destroy runvoy `{deployment}` in account {}, region {}", aws.account, aws.region);
         ui::note(style(title).for_stderr().bold());
+        if let Some(since) = &self.unfinished {
+            ui::note(format_args!(
+                "This goes on with a removal that began {since}: no execution can start since then."
+            ));
+        }
         for line in self.going() {
             ui::note(format_args!("  {:<7} {line}", style("goes").for_stderr().red()));
         }

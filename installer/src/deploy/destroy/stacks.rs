@@ -21,6 +21,9 @@ use crate::{
 /// How often a deletion that has failed is tried again for what can be put right.
 const TRIES: usize = 3;
 
+/// What the templates keep when their stack goes: the data, which is dealt with by its name.
+const KEPT: [&str; 2] = ["AWS::DynamoDB::Table", "AWS::Logs::LogGroup"];
+
 /// A stack that is there.
 pub struct Found {
     /// Its name.
@@ -131,7 +134,19 @@ pub async fn remove(
             hard = let_go(&stuck, permitted, &mut orphans, progress);
         }
     }
+    if hard != Hard::Stop {
+        let known: BTreeSet<_> = orphans.iter().map(|orphan: &Orphan| orphan.physical.clone()).collect();
+        orphans.extend(skipped(aws, &found.id).await.into_iter().filter(|orphan| !known.contains(&orphan.physical)));
+    }
     Ok(orphans)
+}
+
+/// What a stack that is gone has left behind, as far as AWS still tells: more than it had stumbled over, maybe. What the
+/// template keeps is none of it.
+async fn skipped(aws: &Aws, id: &str) -> Vec<Orphan> {
+    let left = members(aws, id).await.unwrap_or_default().into_iter();
+    let left = left.filter(|(_, kind, _)| !KEPT.contains(&kind.as_str()));
+    left.map(|(_, kind, physical)| Orphan { physical, kind }).collect()
 }
 
 /// The stack, once nothing is under way there; none if it is gone.

@@ -70,14 +70,14 @@ impl Export<'_> {
         &mut self.manifest.logs[at]
     }
 
-    /// Whether all of a stream's events are there already.
+    /// Whether all of a stream's events are there already, and as they were written.
     fn has(&self, group: &str, stream: &LogStream) -> bool {
         let groups = self.manifest.logs.iter().filter(|known| known.group == group);
         groups.flat_map(|known| &known.streams).any(|known| {
             Some(known.stream.as_str()) == stream.log_stream_name()
                 && known.last_event.is_some()
                 && known.last_event == stream.last_event_timestamp()
-                && self.directory.join(&known.file.file).is_file()
+                && super::check_file(&self.directory, &known.file).is_ok()
         })
     }
 }

@@ -81,6 +81,7 @@ impl<'a> Export<'a> {
     pub fn check(&self, step: &Step) -> Result<()> {
         step.detail("reading it again");
         check(&self.directory, &self.manifest)
+            .hint("nothing of it was deleted in AWS: the same command writes anew what is not whole")
     }
 
     /// Notes that this is all there is: the data is gone in AWS.
@@ -99,15 +100,17 @@ impl<'a> Export<'a> {
 /// # Errors
 /// The first file that is missing or different.
 pub fn check(directory: &Path, manifest: &Manifest) -> Result<()> {
-    for file in manifest.files() {
-        let path = directory.join(&file.file);
-        let found = lines::measure(&path).context(format!("can't read `{}`", path.display()))?;
-        if found != (file.sha256.clone(), file.lines, file.bytes) {
-            let problem = format!("`{}` is not what the manifest says: it was changed or cut short", path.display());
-            return Err(Error::new(problem).hint("take the export from a copy that is whole").exit(exit::REFUSED));
-        }
+    manifest.files().try_for_each(|file| check_file(directory, file))
+}
+
+fn check_file(directory: &Path, file: &FileEntry) -> Result<()> {
+    let path = directory.join(&file.file);
+    let found = lines::measure(&path).context(format!("can't read `{}`", path.display()))?;
+    if found == (file.sha256.clone(), file.lines, file.bytes) {
+        return Ok(());
     }
-    Ok(())
+    let problem = format!("`{}` is not what the manifest says: it was changed or cut short", path.display());
+    Err(Error::new(problem).hint("take the export from a copy that is whole").exit(exit::REFUSED))
 }
 
 /// Where an export goes that nobody gave a place: that of a run that was cut short, or a new one.

@@ -180,6 +180,10 @@ impl Sentinel {
     pub const SETTINGS: &'static str = "settings";
     /// Boolean, on the row of settings, whatever those say: the deployment is being removed, and nothing may start.
     pub const DRAINING: &'static str = "draining";
+    /// String, beside [`Self::DRAINING`]: who has set it. What somebody else has set is theirs to take back.
+    pub const DRAINING_BY: &'static str = "draining_by";
+    /// String, beside it: since when, RFC 3339.
+    pub const DRAINING_SINCE: &'static str = "draining_since";
     /// String, on a sentinel: the hash of the key that it stands for.
     pub const KEY_HASH: &'static str = "key_hash";
 

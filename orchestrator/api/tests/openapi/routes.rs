@@ -137,7 +137,7 @@ fn operations() -> Vec<Operation> {
 }
 
 fn health() -> Value {
-    json!({"status": "ok", "version": "0.1.0", "contract": 2})
+    json!({"status": "ok", "version": "0.1.0", "contract": 2, "destroyed_since": "2026-11-21T10:08:34Z"})
 }
 
 fn policy() -> Value {
@@ -152,7 +152,7 @@ fn user() -> Value {
 }
 
 fn config() -> Value {
-    json!({"draining": false, "shared_logs": true, "default_image": "alpine", "default_timeout": 600, "max_running": 5})
+    json!({"draining": false, "shared_logs": true, "default_image": "alpine", "default_timeout": 600, "max_running": 5, "log_grace": 15})
 }
 
 fn lock() -> Value {

@@ -29,8 +29,9 @@ impl Name {
         } else {
             let form = Form::parse(body);
             let action = form.get("Action").unwrap_or_else(|| format!("{} {}", head.method, head.uri.path()));
-            let about = FORM_FIELDS.iter().find_map(|field| form.get(field));
-            (action, about.unwrap_or_default())
+            let about = FORM_FIELDS.iter().find_map(|field| form.get(field)).unwrap_or_default();
+            let about = if action == "DeleteStack" { about + &deletion(&form) } else { about };
+            (action, about)
         };
         Self { service: service.to_owned(), action, detail }
     }
@@ -48,7 +49,7 @@ fn header<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
 }
 
 /// The fields of the query protocol that say what a call is about, most telling first.
-const FORM_FIELDS: [&str; 9] = [
+const FORM_FIELDS: [&str; 10] = [
     "StackName",
     "ChangeSetName",
     "RoleName",
@@ -58,7 +59,16 @@ const FORM_FIELDS: [&str; 9] = [
     "QueueName",
     "TopicArn",
     "VpcId",
+    "Filter.1.Value.1",
 ];
+
+/// How a stack is to be deleted, where it is not just that.
+fn deletion(form: &Form) -> String {
+    let kept = form.members("RetainResources").join(",");
+    let kept = if kept.is_empty() { kept } else { format!(" RetainResources={kept}") };
+    let mode = form.get("DeletionMode").map(|mode| format!(" DeletionMode={mode}"));
+    kept + &mode.unwrap_or_default()
+}
 
 /// The same of the JSON protocols.
 const FIELDS: [&str; 15] = [
@@ -214,6 +224,15 @@ mod tests {
             ("s3", "DELETE", "/bucket/a/b", None, "", "DeleteObject", "bucket/a/b"),
             ("lambda", "POST", "/2015-03-31/functions/f/invocations", None, "{}", "Invoke", "f"),
             ("lambda", "GET", "/2016-08-19/account-settings/", None, "", "GetAccountSettings", ""),
+            (
+                "cloudformation",
+                "POST",
+                "/",
+                None,
+                "Action=DeleteStack&StackName=s&RetainResources.member.1=A&RetainResources.member.2=B",
+                "DeleteStack",
+                "s RetainResources=A,B",
+            ),
             ("ec2", "POST", "/", None, "Action=DescribeVpcs&Version=2016-11-15", "DescribeVpcs", ""),
             ("iam", "POST", "/", None, "Action=GetRole&RoleName=r", "GetRole", "r"),
             (

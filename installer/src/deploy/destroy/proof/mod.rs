@@ -4,6 +4,7 @@ mod index;
 mod names;
 mod network;
 mod ours;
+mod removal;
 mod roles;
 mod viewer;
 
@@ -94,8 +95,7 @@ impl Proof {
     pub(super) fn with_orphans(mut self, site: Site<'_>, orphans: Vec<Orphan>) -> Self {
         for Orphan { physical, kind } in orphans {
             if !self.leftovers.iter().any(|known| known.name.contains(&physical)) {
-                let command = format!("cloudcontrol delete-resource --type-name {kind} --identifier '{physical}'");
-                self.leftovers.push(Leftover::new(site, &kind, &physical, &command));
+                self.leftovers.push(Leftover::new(site, &kind, &physical, &removal::command(&kind, &physical)));
             }
         }
         self

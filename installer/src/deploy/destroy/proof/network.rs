@@ -1,5 +1,6 @@
 //! The network, by its tag: EC2 tells of it without the delay that the index of tags has.
 
+use roxmltree::Node;
 use runvoy_api::infra::TAG;
 
 use super::{super::Site, Found, Leftover};
@@ -79,5 +80,12 @@ async fn ids(site: Site<'_>, kind: &Kind) -> Result<Vec<String>> {
     // AWS shows what it has deleted for another hour.
     let there =
         items.into_iter().filter(|item| !xml::text(*item, "state").is_some_and(|state| state.starts_with("delet")));
-    Ok(there.filter_map(|item| xml::text(item, kind.id)).map(str::to_owned).collect())
+    let ours = there.filter(|item| is_tagged(*item, site.deployment));
+    Ok(ours.filter_map(|item| xml::text(item, kind.id)).map(str::to_owned).collect())
+}
+
+/// Nobody is told to delete what a filter has let through that is not ours.
+fn is_tagged(item: Node<'_, '_>, deployment: &str) -> bool {
+    let tags = xml::entries(item, "tagSet").unwrap_or_default();
+    tags.into_iter().any(|tag| xml::text(tag, "key") == Some(TAG) && xml::text(tag, "value") == Some(deployment))
 }

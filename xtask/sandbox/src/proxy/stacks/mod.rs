@@ -110,7 +110,10 @@ impl Stacks {
         let field = |tag| element(&seen, tag).filter(|_| found == 200);
         let name = field("StackName").unwrap_or(&stack);
         let id = field("StackId").unwrap_or_default();
-        if let Some((code, message)) = (Asked { action, kind, name, id, status: field("StackStatus") }).refusal() {
+        let lets_go = !form.members("RetainResources").is_empty() || form.get("DeletionMode").is_some();
+        if let Some((code, message)) =
+            (Asked { action, kind, name, id, status: field("StackStatus"), lets_go }).refusal()
+        {
             return Ok(Course::Reply(error("cloudformation", false, 400, code, &message)));
         }
         if matches!(action, "CreateStack" | "UpdateStack" | "CreateChangeSet")

@@ -9,6 +9,8 @@ pub(super) struct Asked<'a> {
     pub id: &'a str,
     /// As the caller sees it; none if there is no such stack.
     pub status: Option<&'a str>,
+    /// Whether a deletion is to leave behind what it stumbles over.
+    pub lets_go: bool,
 }
 
 /// The statuses in which a stack can be updated.
@@ -45,6 +47,9 @@ impl Asked<'_> {
             "DeleteStack" if busy => {
                 Some(("ValidationError", format!("Stack [{id}] cannot be deleted while in status {status}")))
             }
+            "DeleteStack" if self.lets_go && status != "DELETE_FAILED" => {
+                Some(("ValidationError", format!("Stack [{id}] is not in the DELETE_FAILED state")))
+            }
             "ContinueUpdateRollback" => state(status == "UPDATE_ROLLBACK_FAILED"),
             "CancelUpdateStack" => state(status == "UPDATE_IN_PROGRESS"),
             "RollbackStack" => state(matches!(status, "CREATE_FAILED" | "UPDATE_FAILED")),
@@ -58,7 +63,17 @@ mod tests {
     use super::*;
 
     fn refused(action: &str, kind: &str, status: &str) -> bool {
-        Asked { action, kind, name: "s", id: "arn", status: Some(status) }.refusal().is_some()
+        Asked { action, kind, name: "s", id: "arn", status: Some(status), lets_go: false }.refusal().is_some()
+    }
+
+    #[test]
+    fn only_after_a_failure_a_deletion_may_let_go() {
+        let refused = |status| {
+            let asked =
+                Asked { action: "DeleteStack", kind: "", name: "s", id: "arn", status: Some(status), lets_go: true };
+            asked.refusal().is_some()
+        };
+        assert!(refused("CREATE_COMPLETE") && !refused("DELETE_FAILED"));
     }
 
     #[test]
