@@ -96,7 +96,11 @@ impl<'a> Follower<'a> {
                 let place = page.queue_position.map(|place| format!(", place {place}")).unwrap_or_default();
                 format!("queued: waits for its lock{lock}{place}")
             }
-            Status::Starting => STARTING.into(),
+            Status::Starting => match page.task_status.as_deref() {
+                Some("PROVISIONING") => "provisioning: AWS provides a container and its network".into(),
+                Some("PENDING") => "pulling: the image is on its way into the container".into(),
+                _ => STARTING.into(),
+            },
             Status::Stopping => "stopping: the command was told to end".into(),
             status if status.is_terminal() => format!("{status}: its last lines are on their way"),
             status => status.to_string(),

@@ -20,6 +20,7 @@ use runvoy_api::{
     id::parse_rfc3339,
     infra::{EXECUTOR_CONTAINER, LOG_STREAM_PREFIX},
     logs::{LogEvent, LogPage, Source},
+    status::Status,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -58,6 +59,7 @@ pub async fn page(app: &App, row: &Row, cursor: Option<&str>, limit: i32) -> Res
         status: row.execution.status,
         completed: at_end && is_settled(app, row, &cursor, part.begun).await?,
         queue_position: row.execution.queue_position,
+        task_status: row.task_status.clone().filter(|_| row.execution.status == Status::Starting),
         last_timestamp: part.lines.last().map(|line| line.timestamp),
         logs: part.lines,
         exit_code: row.execution.exit_code,

@@ -23,10 +23,11 @@ pub async fn apply(app: &App, row: &Row, task: &TaskView) -> anyhow::Result<()> 
     if stranger || over || row.execution.status == Status::Stopping {
         return tasks::stop(app, &task.task_arn, "the execution is over or being stopped").await;
     }
-    if task.last_status == "RUNNING" {
-        executions::set_running(app, row.id(), &task.task_arn, task.version).await?;
+    match task.last_status.as_str() {
+        "RUNNING" => executions::set_running(app, row.id(), &task.task_arn, task.version).await,
+        "PROVISIONING" | "PENDING" => executions::note_starting(app, row.id(), task).await,
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Looks at the task of an execution that is not over, or at its lock while it waits, and applies what that shows.

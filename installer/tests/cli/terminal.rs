@@ -32,6 +32,11 @@ fn page(status: &str, lines: &[&str], exit_code: Option<i32>) -> Reply {
 
 /// An execution that runs until it is stopped.
 fn endless(status: &'static str) -> Server {
+    endless_at(status, None)
+}
+
+/// The same, with a task that has come so far.
+fn endless_at(status: &'static str, task: Option<&'static str>) -> Server {
     let stopped = Arc::new(AtomicBool::new(false));
     Server::start(move |request| match request.line.replacen("/api/v1", "", 1).as_str() {
         "POST /executions" => {
@@ -45,7 +50,11 @@ fn endless(status: &'static str) -> Server {
         "GET /executions/exec_20251026143210_a1b2c3/logs?cursor=c" if stopped.load(Ordering::SeqCst) => {
             page("stopped", &["last line"], Some(143))
         }
-        "GET /executions/exec_20251026143210_a1b2c3/logs?cursor=c" => page(status, &[], None),
+        "GET /executions/exec_20251026143210_a1b2c3/logs?cursor=c" => {
+            let Reply::Json(code, mut page) = page(status, &[], None) else { unreachable!() };
+            page["task_status"] = json!(task);
+            Reply::Json(code, page)
+        }
         line => error(404, "not_found", line),
     })
 }
@@ -56,12 +65,14 @@ fn exec(machine: &Machine, args: &[&str]) -> Pty {
 
 #[test]
 fn the_status_line_says_what_is_waited_for() {
-    for (status, words) in [
-        ("queued", "queued: waits for its lock `infra-prod`"),
-        ("starting", "starting: AWS provides a container"),
-        ("running", "running"),
+    for (status, task, words) in [
+        ("queued", None, "queued: waits for its lock `infra-prod`"),
+        ("starting", None, "starting: AWS provides a container"),
+        ("starting", Some("PROVISIONING"), "provisioning: AWS provides"),
+        ("starting", Some("PENDING"), "pulling: the image"),
+        ("running", None, "running"),
     ] {
-        let server = endless(status);
+        let server = endless_at(status, task);
         let mut pty = exec(&Machine::using(&server), &["--lock", "infra-prod", "x"]);
         pty.wait_for(shows(words), PATIENCE).unwrap();
     }

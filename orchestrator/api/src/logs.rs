@@ -77,6 +77,9 @@ pub struct LogPage {
     /// While it waits for its lock: its place in the queue, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_position: Option<usize>,
+    /// While it starts: how far its task has come, in ECS's words: `PROVISIONING`, then `PENDING`, when the image is pulled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_status: Option<String>,
     /// What has come since the cursor, oldest first; may be empty.
     pub logs: Vec<LogEvent>,
     /// The time of this page's newest line, in milliseconds since the epoch; absent where it has none.

@@ -16,7 +16,7 @@ use super::{
     item::{self, Item, bool, n, s},
     row::{Row, row},
 };
-use crate::{app::App, tasks::RunTask};
+use crate::{app::App, observe::TaskView, tasks::RunTask};
 
 /// Statuses with a task, or with one to come: what every write to a launched execution rests on.
 pub const LAUNCHED: &[Status] = &[Status::Starting, Status::Running, Status::Stopping];
@@ -139,6 +139,31 @@ pub async fn set_running(app: &App, id: &ExecutionId, task_arn: &str, version: i
     match request.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
         Err(error) if !error.is_conditional_check_failed_exception() => {
             Err(error).context("noting a running execution")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Notes how far its task has come, for whoever waits for it, unless something newer is known.
+pub async fn note_starting(app: &App, id: &ExecutionId, task: &TaskView) -> anyhow::Result<()> {
+    let request = app
+        .dynamodb
+        .update_item()
+        .table_name(&app.deployment.executions)
+        .set_key(Some(key(id)))
+        .update_expression("SET task_status = :task_status, task_version = :version")
+        .condition_expression(
+            "#status = :starting AND (attribute_not_exists(task_version) OR task_version < :version) \
+             AND (attribute_not_exists(task_arn) OR task_arn = :arn)",
+        )
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":task_status", s(&task.last_status))
+        .expression_attribute_values(":starting", s(Status::Starting.as_str()))
+        .expression_attribute_values(":version", n(task.version))
+        .expression_attribute_values(":arn", s(&task.task_arn));
+    match request.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
+        Err(error) if !error.is_conditional_check_failed_exception() => {
+            Err(error).context("noting how far a task has come")
         }
         _ => Ok(()),
     }

@@ -18,6 +18,8 @@ pub struct Row {
     pub family: String,
     /// The newest `version` of the task that was seen.
     pub task_version: i64,
+    /// ECS's own word for how far the task has come, before it runs.
+    pub task_status: Option<String>,
     /// Who asked for it to stop.
     pub stop_requested_by: Option<String>,
     /// Only while it is queued.
@@ -34,7 +36,7 @@ pub struct Waiting {
 impl Row {
     /// The row of an execution whose task is being asked for right now.
     pub fn launched(execution: Execution, family: String) -> Self {
-        Self { execution, family, task_version: 0, stop_requested_by: None, waiting: None }
+        Self { execution, family, task_version: 0, task_status: None, stop_requested_by: None, waiting: None }
     }
 
     pub fn id(&self) -> &ExecutionId {
@@ -79,6 +81,7 @@ pub fn row(item: &Item) -> Option<Row> {
         execution: execution(item)?,
         family: item.owned("family")?,
         task_version: item.number("task_version").unwrap_or_default(),
+        task_status: item.owned("task_status"),
         stop_requested_by: item.owned("stop_requested_by"),
         waiting: waiting(item),
     })

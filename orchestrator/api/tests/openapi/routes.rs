@@ -197,7 +197,7 @@ fn list() -> Body {
 
 fn logs() -> Body {
     body::<LogPage>(json!({
-        "execution_id": ID, "status": "running", "queue_position": 1, "cursor": "…", "completed": false,
+        "execution_id": ID, "status": "running", "queue_position": 1, "task_status": "PENDING", "cursor": "…", "completed": false,
         "logs": [{"timestamp": 1, "message": "hello", "source": "prepare"}], "last_timestamp": 1, "exit_code": 0,
         "reason": "why", "execution": {
             "command": "terraform plan", "image": "alpine", "user_email": "a@example.com", "lock_name": "prod",
