@@ -24,6 +24,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
 use aws_sdk_dynamodb::types::TableStatus;
@@ -93,8 +94,8 @@ impl<'a> Destruction<'a> {
             // A place that can't be used is told before anything is changed.
             Export::open(directory, self.site)?.prepare().await?;
         }
-        self.drain(found).await?;
-        self.stop_executions(found).await?;
+        let drained = self.drain(found).await?;
+        self.stop_executions(found, drained).await?;
         if let Data::Export(directory) = self.data {
             let step = self.progress.step("export", "export history, audit trail and output");
             let mut export = Export::open(directory, self.site)?;
@@ -123,24 +124,31 @@ impl<'a> Destruction<'a> {
         }
     }
 
-    async fn drain(&self, found: &Inventory) -> Result<()> {
+    /// When that was, if it was not so before.
+    async fn drain(&self, found: &Inventory) -> Result<Option<Instant>> {
         if !found.has_keys_table() {
-            return Ok(());
+            return Ok(None);
         }
         let step = self.progress.step("drain", "let no new execution start");
         match drain::begin(self.site).await? {
-            drain::Drained::Now => step.done(""),
-            drain::Drained::Before => step.skipped("none can start any more"),
+            drain::Drained::Now => {
+                step.done("");
+                Ok(Some(Instant::now()))
+            }
+            drain::Drained::Before => {
+                step.skipped("none can start any more");
+                Ok(None)
+            }
         }
-        Ok(())
     }
 
-    async fn stop_executions(&self, found: &Inventory) -> Result<()> {
+    async fn stop_executions(&self, found: &Inventory, drained: Option<Instant>) -> Result<()> {
         if found.main.is_none() {
             return Ok(());
         }
         let step = self.progress.step("stop-executions", "see the running executions to their end");
-        let stopped = executions::settle(self.site, self.permitted.stop_running, &step, self.progress).await?;
+        let may_stop = self.permitted.stop_running;
+        let stopped = executions::settle(self.site, may_stop, drained, &step, self.progress).await?;
         match stopped {
             0 => step.skipped("none is running"),
             count => step.done(&format!("{count} stopped")),
