@@ -47,7 +47,11 @@ fn server() -> Server {
         ("GET /whoami", vec![ok(user.clone())]),
         ("GET /users", vec![ok(json!({"users": [user]}))]),
         ("POST /users", vec![Reply::Json(201, added)]),
-        ("GET /health", vec![ok(json!({"status": "ok", "version": "1.2.3", "contract": 1}))]),
+        (
+            "GET /health",
+            vec![ok(json!({"status": "ok", "version": "1.2.3", "contract": 1,
+            "destroyed_since": "2026-11-21T10:08:34Z"}))],
+        ),
     ])
 }
 

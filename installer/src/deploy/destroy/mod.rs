@@ -27,10 +27,10 @@ use std::{
     time::Instant,
 };
 
-use aws_sdk_dynamodb::types::TableStatus;
 pub use drain::{lift, since, without_mark};
 pub use inventory::Inventory;
 pub use proof::Proof;
+pub use tables::identity_of_table;
 
 use super::{export::Export, progress::Progress};
 use crate::{aws::Aws, error::Result};
@@ -130,16 +130,12 @@ impl<'a> Destruction<'a> {
             return Ok(None);
         }
         let step = self.progress.step("drain", "let no new execution start");
-        match drain::begin(self.site).await? {
-            drain::Drained::Now => {
-                step.done("");
-                Ok(Some(Instant::now()))
-            }
-            drain::Drained::Before => {
-                step.skipped("none can start any more");
-                Ok(None)
-            }
+        if drain::begin(self.site).await? {
+            step.done("");
+            return Ok(Some(Instant::now()));
         }
+        step.skipped("none can start any more");
+        Ok(None)
     }
 
     async fn stop_executions(&self, found: &Inventory, drained: Option<Instant>) -> Result<()> {
@@ -244,13 +240,6 @@ impl<'a> Destruction<'a> {
         }
         Ok(proof)
     }
-}
-
-/// What tells a table that is there, and not on its way out, from others that had its name.
-pub async fn identity_of_table(aws: &Aws, table: &str) -> Result<Option<String>> {
-    let described = tables::describe(aws, table).await?;
-    let there = described.filter(|table| table.table_status() != Some(&TableStatus::Deleting));
-    Ok(there.map(|table| table.table_id().unwrap_or_default().to_owned()))
 }
 
 fn count(count: usize) -> String {
