@@ -58,6 +58,6 @@ pub fn server() -> Server {
             "PATCH /config",
             vec![ok(json!({"draining": true, "shared_logs": true, "default_image": "alpine:3", "max_running": 3}))],
         ),
-        ("GET /health", vec![ok(json!({"status": "ok", "version": "1.2.3", "contract": 1}))]),
+        ("GET /health", vec![ok(json!({"status": "ok", "version": "1.2.3", "contract": 1, "destroyed_since": began}))]),
     ])
 }

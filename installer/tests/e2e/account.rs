@@ -109,11 +109,7 @@ impl Deployment<'_> {
 
     /// Makes (`PUT`) or removes (`DELETE`) its bucket, past the proxy.
     pub fn put_bucket(&self, method: &str) {
-        let (key_id, ..) = self.account.sandbox.function_credentials();
-        let scope = format!("AWS4-HMAC-SHA256 Credential={key_id}/20260101/{REGION}/s3/aws4_request");
-        let (engine, path) = (self.account.sandbox.engine().base(), format!("/{}", self.bucket()));
-        let reply = http::send(engine, method, &path, &[("authorization", &scope)], "");
-        assert!(reply.status < 300, "{}", reply.body);
+        http::s3(&self.account.sandbox, method, &format!("/{}", self.bucket()), "");
     }
 
     /// `runvoy init` for it, as a script would run it.

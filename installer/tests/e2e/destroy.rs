@@ -209,6 +209,21 @@ fn a_removal_that_does_not_take_place_lets_executions_start_again() {
     until("it has ended", || one.run(&["status", &id, "--json"]).json()["completed_at"].is_string().then_some(()));
     assert_eq!(one.run(&["exec", "echo on"]).code(0).stdout, "on\n");
 
+    // One that was let in just before, and is on record only after the first look.
+    let late = land.script().on(Match::function("dynamodb", "TransactWriteItems").about("held-"), Effect::HoldBefore);
+    let exec = one.command(&["exec", "--detach", "sleep 600"]).spawn().unwrap();
+    Deployment::reached(&late);
+    // Two looks beforehand, two after the end of all launches, and then again.
+    let again = land.script().on(Match::client("ecs", "ListTasks").about("held").nth(5), Effect::HoldBefore);
+    let child = one.spawn(&["--delete-data"]);
+    Deployment::reached(&again);
+    late.release();
+    let id = crate::world::Ran::from(exec.wait_with_output().unwrap()).code(0).stdout.trim().to_owned();
+    again.release();
+    crate::world::Ran::from(child.wait_with_output().unwrap()).code(5).says(&id).says("--stop-running");
+    one.run(&["stop", &id]).code(0);
+    until("it has ended", || one.run(&["status", &id, "--json"]).json()["completed_at"].is_string().then_some(()));
+
     // A place that nothing can be written to is told before anything is changed.
     std::fs::write(one.directory.join("file"), "").unwrap();
     let mark = land.mark();

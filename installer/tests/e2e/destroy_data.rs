@@ -2,10 +2,14 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use runvoy_sandbox::proxy::script::{Effect, Match};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::{land::Land, world::Ran};
+use crate::{
+    land::{Deployment, Land},
+    world::Ran,
+};
 
 #[test]
 fn an_export_restored_is_the_history_bit_for_bit() {
@@ -126,4 +130,60 @@ fn kept_data_is_adopted_and_takes_executions_again() {
     assert_eq!(rows.iter().filter(|row| !row.contains("idempotency#")).count(), 2, "{rows:?}");
     one.is_gone();
     assert!(!one.config().contains("kept"));
+}
+
+/// `--yes` answers questions, and nothing else: what is refused without a flag is refused with all the others.
+#[test]
+fn each_flag_opens_its_own_door_only() {
+    let land = Land::get();
+    let one = land.deployed("doors");
+    let mark = land.mark();
+    let protection = |stack: &str, on: bool| {
+        let form = "Action=UpdateTerminationProtection&Version=2010-05-15";
+        land.query("cloudformation", &format!("{form}&EnableTerminationProtection={on}&StackName={stack}"));
+    };
+    for stack in ["doors", "doors-bucket"] {
+        protection(stack, true);
+        for others in
+            [&[][..], &["--delete-data"], &["--keep-data", "--force"], &["--export", "kept", "--stop-running"]]
+        {
+            let ran = one.destroy(others).code(5).says(&format!("stack `{stack}` is protected from termination"));
+            ran.says("--disable-protection");
+        }
+        protection(stack, false);
+    }
+    let id = one.run(&["exec", "--detach", "--lock", "deploy", "sleep 600"]).code(0).stdout.trim().to_owned();
+    for others in
+        [&[][..], &["--delete-data"], &["--keep-data", "--force"], &["--export", "kept", "--disable-protection"]]
+    {
+        one.destroy(others).code(5).says(&id).says("--stop-running");
+    }
+    assert_eq!(one.run(&["destroy", "--stack-name", "doors", "--delete-data"]).code(2).stdout, "");
+    assert_eq!(land.changes(mark, one.name).len(), 0);
+    assert_eq!(one.run(&["locks", "list"]).code(0).stdout.matches("deploy").count(), 1);
+
+    // Without a word about the data it is exported: all of it is on this machine before anything is deleted in AWS.
+    let profiles = format!("{}\n", one.config());
+    let other = "  other:\n    api_endpoint: https://other.example.com\n    api_key: sk_live_other\n";
+    std::fs::write(
+        one.directory.join("config.yaml"),
+        profiles.replacen("profiles:\n", &format!("profiles:\n{other}"), 1),
+    )
+    .unwrap();
+    let held = land.script().on(Match::client("dynamodb", "DeleteTable").about("doors-"), Effect::HoldBefore);
+    let child = one.spawn(&["--stop-running", "--keep-config"]);
+    Deployment::reached(&held);
+    let rows = one.rows();
+    let directory =
+        std::fs::read_dir(&one.directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let directory = directory.into_iter().find(|name| name.starts_with("runvoy-export-doors-")).unwrap();
+    assert!(one.exported(&format!("{directory}/tables/executions.jsonl")).iter().any(|row| row.contains(&id)));
+    for table in ["executions", "audit", "locks"] {
+        assert_eq!(one.exported(&format!("{directory}/tables/{table}.jsonl")), rows[table], "{table}");
+    }
+    held.release();
+    Ran::from(child.wait_with_output().unwrap()).code(0);
+    one.is_gone();
+    // The profile was to stay, and others always do.
+    assert!(one.config().contains("doors") && one.config().contains("sk_live_other"), "{}", one.config());
 }

@@ -25,7 +25,7 @@ fn a_removal_that_was_ended_is_told_and_init_takes_it_back() {
     // Whoever meets it is told what it is.
     let refused = one.run(&["exec", "echo no"]).says("being destroyed since 20").says("takes no new executions");
     assert_ne!(refused.code, 0);
-    refused.says("hint: ").says("runvoy init --update");
+    refused.says("hint: ").says("`runvoy init --update --stack-name half --region us-east-1`");
     let health = one.run(&["health"]).code(0).says("being destroyed since 20").says("runvoy destroy");
     assert_eq!(health.stdout, "ok\n");
     assert!(one.run(&["health", "--json"]).json()["destroyed_since"].as_str().unwrap().starts_with("20"));

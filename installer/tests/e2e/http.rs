@@ -5,6 +5,7 @@ use std::{
     net::TcpStream,
 };
 
+use runvoy_sandbox::{REGION, Sandbox};
 use serde_json::Value;
 
 /// One reply.
@@ -48,6 +49,16 @@ pub fn send(base: &str, method: &str, path: &str, headers: &[(&str, &str)], body
     let mut reply = Vec::new();
     stream.read_to_end(&mut reply).unwrap();
     parse(&String::from_utf8(reply).unwrap())
+}
+
+/// One plain S3 call past a sandbox's proxy.
+#[track_caller]
+pub fn s3(sandbox: &Sandbox, method: &str, path: &str, body: &str) -> String {
+    let (key_id, ..) = sandbox.function_credentials();
+    let scope = format!("AWS4-HMAC-SHA256 Credential={key_id}/20260101/{REGION}/s3/aws4_request");
+    let reply = send(sandbox.engine().base(), method, path, &[("authorization", &scope)], body);
+    assert!(reply.status < 300, "{method} {path}: {}", reply.body);
+    reply.body
 }
 
 fn parse(reply: &str) -> Reply {

@@ -2,27 +2,26 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::{LazyLock, OnceLock},
+    process::{Child, Command},
+    sync::OnceLock,
 };
 
 use runvoy_api::infra::TABLES;
 use runvoy_sandbox::{
-    CLEARED, Layout, REGION, Sandbox,
+    Layout, REGION, Sandbox,
     proxy::{
         Call, Caller,
         script::{Effect, Fault, Match, Script},
     },
-    set_by_cargo,
 };
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
 
-use crate::{http, world::Ran};
+use crate::{
+    http,
+    world::{self, ARCHITECTURE, RUNTIME, Ran, artifact},
+};
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 static LAND: OnceLock<Land> = OnceLock::new();
 
 pub struct Land {
@@ -42,16 +41,8 @@ impl Land {
             let sandbox = RUNTIME.block_on(Sandbox::start(&Layout::named("e2e-destroy").unwrap())).unwrap();
             // Deployments of all tests at once are more than a new account may have.
             sandbox.script().quota("L-F678F1CE", 50.0);
-            let land = Self { sandbox, scratch: tempfile::tempdir().unwrap() };
-            let mut build = land.command(Path::new("."), &["build", "--architecture", ARCHITECTURE, "--output"]);
-            build.arg(land.artifact()).current_dir(land.sandbox.layout().root());
-            Ran::from(build.output().unwrap()).code(0);
-            land
+            Self { sandbox, scratch: tempfile::tempdir().unwrap() }
         })
-    }
-
-    fn artifact(&self) -> PathBuf {
-        self.scratch.path().join("code.zip")
     }
 
     pub fn script(&self) -> &Script {
@@ -71,12 +62,8 @@ impl Land {
     }
 
     fn command(&self, directory: &Path, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_runvoy"));
-        command.args(args).envs(self.sandbox.environment()).env("RUNVOY_CONFIG", directory.join("config.yaml"));
-        for name in CLEARED.map(OsString::from).into_iter().chain(set_by_cargo()) {
-            command.env_remove(name);
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut command = world::command(&self.sandbox, args);
+        command.env("RUNVOY_CONFIG", directory.join("config.yaml")).current_dir(directory);
         command
     }
 
@@ -92,11 +79,7 @@ impl Land {
 
     /// One plain S3 call past the proxy.
     pub fn s3(&self, method: &str, path: &str, body: &str) -> String {
-        let (key_id, ..) = self.sandbox.function_credentials();
-        let scope = format!("AWS4-HMAC-SHA256 Credential={key_id}/20260101/{REGION}/s3/aws4_request");
-        let reply = http::send(self.sandbox.engine().base(), method, path, &[("authorization", &scope)], body);
-        assert!(reply.status < 300, "{}", reply.body);
-        reply.body
+        http::s3(&self.sandbox, method, path, body)
     }
 
     pub fn mark(&self) -> u64 {
@@ -127,13 +110,9 @@ impl Land {
     }
 }
 
-const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
-
 impl Deployment {
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Land::get().command(&self.directory, args);
-        command.current_dir(&self.directory);
-        command
+        Land::get().command(&self.directory, args)
     }
 
     pub fn run(&self, args: &[&str]) -> Ran {
@@ -145,7 +124,7 @@ impl Deployment {
     }
 
     pub fn init_command(&self, more: &[&str]) -> Command {
-        let artifact = Land::get().artifact();
+        let artifact = artifact(&Land::get().sandbox);
         let email = format!("admin@{}.example.com", self.name);
         let args = ["init", "--no-probe", "--stack-name", self.name, "--architecture", ARCHITECTURE];
         self.command(&[&args[..], &["--admin-email", &email, "--artifact", artifact.to_str().unwrap()], more].concat())

@@ -110,12 +110,7 @@ impl<'a> Site<'a> {
 
     /// One CloudFormation call past the proxy; the reply is XML.
     pub fn cloudformation(&self, action: &str, fields: &[(&str, &str)]) -> String {
-        let escape = |text: &str| -> String {
-            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-            text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
-        };
-        let fields = fields.iter().map(|(name, value)| format!("&{name}={}", escape(value)));
-        let form = format!("Action={action}{}", fields.collect::<String>());
+        let form = world::form(action, fields);
         let (status, reply) = world::wait(self.sandbox.engine().query("cloudformation", &form)).unwrap();
         assert_eq!(status, 200, "{reply}");
         reply
@@ -167,7 +162,7 @@ impl<'a> Site<'a> {
     }
 }
 
-pub const ARCHITECTURE: &str = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
+pub use world::ARCHITECTURE;
 
 /// A zip of the real orchestrator. Those of other numbers are other zips of the same.
 pub fn artifact(number: usize) -> &'static Path {

@@ -57,7 +57,7 @@ pub async fn launch(app: &App, ask: &Ask<'_>) -> Result<Execution> {
             return again(app, first).await;
         }
         if seen.config.draining {
-            return Err(refuse::draining(&seen));
+            return Err(refuse::draining(app, &seen));
         }
         let execution = plan(app, ask, &seen).await?;
         let task = render(app, ask, &seen, &execution)?;

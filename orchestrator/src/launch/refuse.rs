@@ -28,14 +28,16 @@ pub async fn beyond_share(app: &App, seen: &Seen) -> Result<()> {
 }
 
 /// The refusal of a deployment that takes nothing new, by an admin's setting or since it is being removed.
-pub fn draining(seen: &Seen) -> ApiError {
+pub fn draining(app: &App, seen: &Seen) -> ApiError {
     match &seen.destroyed_since {
         None => ApiError::new(ErrorCode::Draining, "this deployment takes no new executions")
             .hint("an admin has set it so: `draining` of `PATCH /config`"),
         Some(since) => {
             let message = format!("this deployment is being destroyed since {since}, and takes no new executions");
+            let (stack, region) = (&app.deployment.stack, &app.deployment.region);
+            let command = format!("runvoy init --update --stack-name {stack} --region {region}");
             ApiError::new(ErrorCode::Draining, message)
-                .hint("if that is not meant, an admin takes it back with `runvoy init --update`")
+                .hint(format!("if that is not meant, who has AWS credentials takes it back: `{command}`"))
                 .detail("destroyed_since", since.as_str())
         }
     }

@@ -9,6 +9,7 @@ use crate::{
     deploy::{
         admin,
         changes::Change,
+        destroy::Site,
         estimate::Learned,
         existing::Existing,
         install::{Installation, Installed},
@@ -45,6 +46,7 @@ impl Init {
             Ok((release::load(aws, &bucket, &way.to).await?, way))
         };
         let (loaded, way) = interrupts.before(load).await?;
+        interrupts.before(self.take_back(Site { aws, deployment: &place.stack })).await?;
         let WayBack { to: earlier, .. } = &way;
         let title = format!("Going back to version {} of {}", earlier.version, earlier.created_at);
         self.progress.say(title);

@@ -108,7 +108,7 @@ impl Init {
     }
 
     /// Says what a removal has left behind that did not come to its end; whoever can be asked decides.
-    async fn take_back(&self, site: Site<'_>) -> Result<()> {
+    pub(super) async fn take_back(&self, site: Site<'_>) -> Result<()> {
         let Some(since) = destroy::since(site).await? else { return Ok(()) };
         let name = site.deployment;
         self.progress.warn(format!(

@@ -27,23 +27,14 @@ const US: &str = "destroy";
 /// The condition that the mark is ours.
 const OURS: &str = "draining_by = :us";
 
-/// Since when no execution can start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Drained {
-    /// This run has seen to it.
-    Now,
-    /// It was so already.
-    Before,
-}
-
 /// A row of a table.
 pub type Row = HashMap<String, AttributeValue>;
 
-/// Keeps new executions from starting.
-pub async fn begin(site: Site<'_>) -> Result<Drained> {
+/// Keeps new executions from starting; false if it was so already.
+pub async fn begin(site: Site<'_>) -> Result<bool> {
     let flag = |row: &Row| row.get(FLAG).and_then(|flag| flag.as_bool().ok()).copied().unwrap_or_default();
     if settings(site).await?.as_ref().is_some_and(flag) {
-        return Ok(Drained::Before);
+        return Ok(false);
     }
     let request = update(site)
         .update_expression(
@@ -57,9 +48,9 @@ pub async fn begin(site: Site<'_>) -> Result<Drained> {
         .expression_attribute_values(":now", AttributeValue::S(rfc3339(OffsetDateTime::now_utc())))
         .expression_attribute_values(":version", AttributeValue::N(KeyRow::SCHEMA_VERSION.to_string()));
     match request.send().await {
-        Ok(_) => Ok(Drained::Now),
+        Ok(_) => Ok(true),
         Err(error) if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) => {
-            Ok(Drained::Before)
+            Ok(false)
         }
         Err(error) => Err(explain(error)).context("can't keep new executions from starting"),
     }

@@ -28,6 +28,9 @@ const STOPPING: Duration = Duration::from_secs(240);
 /// How long it may take until all that has ended is on record. A launch that began before the deployment was drained is
 /// over by then as well, or has a container.
 const RECORDING: Duration = Duration::from_secs(40);
+/// How long a launch may take from its look at whether it may until it is on record: one that came just before the end of
+/// all launches shows only then.
+const LAUNCHING: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(300);
 /// The most that AWS describes in one call.
 const BATCH: usize = 100;
@@ -93,10 +96,17 @@ pub fn refusal(running: &[Running]) -> Error {
 }
 
 /// Stops what runs, if that is allowed, and waits until nothing does and all of it is on record; how many were stopped.
+/// `drained` is when launches were ended, if that was just now.
 ///
 /// # Errors
 /// With exit code 5 if something runs that may not be stopped.
-pub async fn settle(site: Site<'_>, may_stop: bool, step: &Step, progress: &Progress) -> Result<usize> {
+pub async fn settle(
+    site: Site<'_>,
+    may_stop: bool,
+    drained: Option<Instant>,
+    step: &Step,
+    progress: &Progress,
+) -> Result<usize> {
     let started = Instant::now();
     let (mut quiet_since, mut asked) = (Instant::now(), BTreeSet::new());
     loop {
@@ -117,10 +127,14 @@ pub async fn settle(site: Site<'_>, may_stop: bool, step: &Step, progress: &Prog
             }
         } else {
             let open = open(site).await?;
-            if open == 0 {
+            let is_late = drained.is_none_or(|drained| drained.elapsed() >= LAUNCHING);
+            if open == 0 && is_late {
                 return Ok(asked.len());
             }
-            step.detail(&format!("{open} not on record as ended, or with a lock"));
+            step.detail(&match open {
+                0 => "looking for any that had just begun".to_owned(),
+                _ => format!("{open} not on record as ended, or with a lock"),
+            });
             if quiet_since.elapsed() > RECORDING {
                 progress.warn(format!("{open} executions or locks stay on record as if they were still running"));
                 return Ok(asked.len());

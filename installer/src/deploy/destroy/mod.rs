@@ -24,12 +24,13 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
-use aws_sdk_dynamodb::types::TableStatus;
 pub use drain::{lift, since, without_mark};
 pub use inventory::Inventory;
 pub use proof::Proof;
+pub use tables::identity_of_table;
 
 use super::{export::Export, progress::Progress};
 use crate::{aws::Aws, error::Result};
@@ -93,8 +94,8 @@ impl<'a> Destruction<'a> {
             // A place that can't be used is told before anything is changed.
             Export::open(directory, self.site)?.prepare().await?;
         }
-        self.drain(found).await?;
-        self.stop_executions(found).await?;
+        let drained = self.drain(found).await?;
+        self.stop_executions(found, drained).await?;
         if let Data::Export(directory) = self.data {
             let step = self.progress.step("export", "export history, audit trail and output");
             let mut export = Export::open(directory, self.site)?;
@@ -123,24 +124,27 @@ impl<'a> Destruction<'a> {
         }
     }
 
-    async fn drain(&self, found: &Inventory) -> Result<()> {
+    /// When that was, if it was not so before.
+    async fn drain(&self, found: &Inventory) -> Result<Option<Instant>> {
         if !found.has_keys_table() {
-            return Ok(());
+            return Ok(None);
         }
         let step = self.progress.step("drain", "let no new execution start");
-        match drain::begin(self.site).await? {
-            drain::Drained::Now => step.done(""),
-            drain::Drained::Before => step.skipped("none can start any more"),
+        if drain::begin(self.site).await? {
+            step.done("");
+            return Ok(Some(Instant::now()));
         }
-        Ok(())
+        step.skipped("none can start any more");
+        Ok(None)
     }
 
-    async fn stop_executions(&self, found: &Inventory) -> Result<()> {
+    async fn stop_executions(&self, found: &Inventory, drained: Option<Instant>) -> Result<()> {
         if found.main.is_none() {
             return Ok(());
         }
         let step = self.progress.step("stop-executions", "see the running executions to their end");
-        let stopped = executions::settle(self.site, self.permitted.stop_running, &step, self.progress).await?;
+        let may_stop = self.permitted.stop_running;
+        let stopped = executions::settle(self.site, may_stop, drained, &step, self.progress).await?;
         match stopped {
             0 => step.skipped("none is running"),
             count => step.done(&format!("{count} stopped")),
@@ -236,13 +240,6 @@ impl<'a> Destruction<'a> {
         }
         Ok(proof)
     }
-}
-
-/// What tells a table that is there, and not on its way out, from others that had its name.
-pub async fn identity_of_table(aws: &Aws, table: &str) -> Result<Option<String>> {
-    let described = tables::describe(aws, table).await?;
-    let there = described.filter(|table| table.table_status() != Some(&TableStatus::Deleting));
-    Ok(there.map(|table| table.table_id().unwrap_or_default().to_owned()))
 }
 
 fn count(count: usize) -> String {

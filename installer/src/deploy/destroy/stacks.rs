@@ -9,6 +9,7 @@ use super::{Permitted, Site, buckets};
 use crate::{
     aws::{Aws, explain},
     deploy::{
+        estimate::{Estimate, Learned},
         failure::Operation,
         progress::{Progress, Step},
         stack::{self, Hard, Stuck},
@@ -36,6 +37,8 @@ pub struct Found {
     pub protected: bool,
     /// Its resources that are there, by type.
     pub resources: BTreeMap<String, usize>,
+    /// Their names in the template.
+    pub logicals: BTreeSet<String>,
     /// The API's address, if it has one.
     pub endpoint: Option<String>,
 }
@@ -60,15 +63,16 @@ async fn one(site: Site<'_>, name: &str) -> Result<Option<Found>> {
     let Some(stack) = stack::find(site.aws, name).await? else { return Ok(None) };
     stack::check_ours(&stack, site.deployment)?;
     let id = stack.stack_id().ok_or_else(|| Error::new(format!("AWS gave no id of stack `{name}`")))?.to_owned();
-    let mut resources = BTreeMap::new();
-    for (_, kind, _) in members(site.aws, &id).await? {
+    let (mut resources, mut logicals) = (BTreeMap::new(), BTreeSet::new());
+    for (logical, kind, _) in members(site.aws, &id).await? {
         *resources.entry(kind).or_default() += 1;
+        logicals.insert(logical);
     }
     let status = stack.stack_status().map_or("unknown", StackStatus::as_str).to_owned();
     let protected = stack.enable_termination_protection().unwrap_or_default();
     let endpoint = stack.outputs().iter().find(|output| output.output_key() == Some(output::API_ENDPOINT));
     let endpoint = endpoint.and_then(|output| output.output_value()).map(str::to_owned);
-    Ok(Some(Found { name: name.to_owned(), id, status, protected, resources, endpoint }))
+    Ok(Some(Found { name: name.to_owned(), id, status, protected, resources, logicals, endpoint }))
 }
 
 /// Logical id, type and physical id of a stack's resources that are there.
@@ -112,8 +116,13 @@ pub async fn remove(
 ) -> Result<Vec<Orphan>> {
     let Site { aws, deployment } = site;
     let template = stack::template(aws, &found.id).await.ok();
-    // Without its template, resources are called by their ids.
-    let descriptions = template.and_then(|template| templates::descriptions(&template).ok()).unwrap_or_default();
+    // Without its template, resources are called by their ids, and nobody knows how long they take.
+    let descriptions = template.as_ref().and_then(|template| templates::descriptions(template).ok());
+    let descriptions = descriptions.unwrap_or_default();
+    let usual = template.and_then(|text| Estimate::remove(&text, &found.logicals, &Learned::none()).ok());
+    if let Some(estimate) = usual.filter(|estimate| estimate.resources() > 0) {
+        step.expect(estimate);
+    }
     let operation = Operation { stack: &found.name, id: &found.id, deployment, descriptions: &descriptions };
     let mut orphans = Vec::new();
     let (mut hard, mut tries) = (Hard::Stop, 0);

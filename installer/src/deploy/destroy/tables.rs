@@ -64,6 +64,12 @@ pub async fn describe(aws: &Aws, table: &str) -> Result<Option<TableDescription>
     }
 }
 
+/// What tells a table that is there, and not on its way out, from others that had its name.
+pub async fn identity_of_table(aws: &Aws, table: &str) -> Result<Option<String>> {
+    let there = describe(aws, table).await?.filter(|table| table.table_status() != Some(&TableStatus::Deleting));
+    Ok(there.map(|table| table.table_id().unwrap_or_default().to_owned()))
+}
+
 async fn items(aws: &Aws, table: &str) -> Result<usize> {
     let request = aws.dynamodb().scan().table_name(table).select(Select::Count).consistent_read(true);
     let mut pages = request.into_paginator().send();

@@ -71,6 +71,19 @@ impl Estimate {
         Ok(Self::of(nodes))
     }
 
+    /// For a stack of `template` that is deleted, as far as these resources are there: each goes once nothing refers to it
+    /// any more. Fails if that is no template.
+    pub fn remove(template: &str, there: &BTreeSet<String>, learned: &Learned) -> Result<Self> {
+        let resources = Resources::read(template)?;
+        let made = resources.order(|logical, kind| there.contains(logical).then(|| learned.usual(kind, "remove")));
+        let last = made.len().saturating_sub(1);
+        let mut nodes: Vec<_> = made.iter().rev().map(|node| Node { waits_for: vec![], ..node.clone() }).collect();
+        for (index, node) in made.iter().enumerate() {
+            node.waits_for.iter().for_each(|before| nodes[last - before].waits_for.push(last - index));
+        }
+        Ok(Self::of(nodes))
+    }
+
     fn of(nodes: Vec<Node>) -> Self {
         let mut estimate = Self { nodes, total: Duration::ZERO, critical_path: Vec::new() };
         estimate.total = estimate.remaining(&BTreeMap::new());

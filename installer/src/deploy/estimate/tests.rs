@@ -70,6 +70,17 @@ fn an_update_takes_what_changes_in_its_order_then_removes() {
 }
 
 #[test]
+fn a_removal_goes_the_other_way_round() {
+    let all = set(&["Role", "Function", "Url", "Permission", "Bucket", "Table", "Odd"]);
+    let estimate = Estimate::remove(TEMPLATE, &all, &Learned::none()).unwrap();
+    assert_eq!(estimate.critical_path(), ["Permission", "Url", "Function", "Bucket"]);
+    assert_eq!((estimate.total(), estimate.resources()), (seconds(60), 7));
+    let rest = Estimate::remove(TEMPLATE, &set(&["Bucket", "Role"]), &Learned::none()).unwrap();
+    assert_eq!((rest.total(), rest.resources()), (seconds(30), 2), "what is gone takes no time");
+    assert_eq!(Estimate::remove("{}", &all, &Learned::none()).unwrap().total(), Duration::ZERO);
+}
+
+#[test]
 fn a_circle_ends() {
     let template =
         "Resources: { A: { Type: X, DependsOn: B }, B: { Type: X, DependsOn: C }, C: { Type: X, DependsOn: [A, C] } }";

@@ -7,7 +7,7 @@ use std::{
 };
 
 use runvoy_sandbox::{
-    Layout, REGION, Sandbox,
+    Layout, Sandbox,
     proxy::{Call, Caller},
 };
 use serde_json::{Value, json};
@@ -81,11 +81,7 @@ impl Lab {
     }
 
     pub fn s3(&self, path: &str) -> String {
-        let (key_id, ..) = self.sandbox.function_credentials();
-        let scope = format!("AWS4-HMAC-SHA256 Credential={key_id}/20260101/{REGION}/s3/aws4_request");
-        let reply = http::send(self.sandbox.engine().base(), "GET", path, &[("authorization", &scope)], "");
-        assert_eq!(reply.status, 200, "{path}: {}", reply.body);
-        reply.body
+        http::s3(&self.sandbox, "GET", path, "")
     }
 
     /// As if nobody had used ECS in this account yet.
