@@ -111,6 +111,44 @@ fn every_question_is_answered_and_answers_outlive_a_crash() {
     assert_eq!(site.files(), ["config.yaml"]);
 }
 
+/// From the first check to the result, questions included.
+#[test]
+fn nothing_is_wrapped_on_a_narrow_terminal() {
+    const ROWS: u16 = 300;
+    let world = World::get();
+    let artifact = artifact(1).display().to_string();
+    for (name, columns) in [("t-fit40", 40), ("t-fit60", 60)] {
+        let site = Site::new(world.sandbox(), name);
+        let args = ["init", "--no-probe", "--artifact", &artifact];
+        let mut screen = Screen::new(site.command(&args), columns, ROWS);
+        screen.answer("Name of", &format!("\x15{name}\r")).answer("AWS region", ENTER);
+        screen
+            .answer("Containers reach", ENTER)
+            .answer("Containers run on", if ARCHITECTURE == "arm64" { ENTER } else { "\x1b[B\r" });
+        screen.answer("Run on spare", "n").answer("Commands may", ENTER).answer("Days that", "\r");
+        screen.answer("E-mail address that", "\r").answer("Log links", ENTER);
+        screen.answer("E-mail address of", "fit@example.com\r").answer("Go ahead?", ENTER);
+        screen.shows("The key is shown this once").ends(0);
+        // Cut in two, these could not be copied.
+        let whole = ["http://", "(in /", "sk_live_", "`runvoy "];
+        let wrapped = screen.wrapped(columns, ROWS);
+        let broken: Vec<_> =
+            wrapped.iter().filter(|line| !whole.iter().any(|text| line.trim_start().starts_with(text))).collect();
+        assert!(broken.is_empty(), "wrapped at {columns} columns: {broken:#?}\n{}", screen.0.screen());
+        assert!(wrapped.contains(&site.key()), "{wrapped:#?}");
+
+        // What there is already, and what changes of it.
+        let change = ["init", "--update", "--no-probe", "--stack-name", name, "--region=us-east-1"];
+        let change = [&change[..], &["--log-retention-days=30", "--spot", "--artifact", &artifact]].concat();
+        let mut screen = Screen::new(site.command(&change), columns, ROWS);
+        screen.answer("Make these changes?", ENTER).shows("endpoint").ends(0);
+        let wrapped = screen.wrapped(columns, ROWS);
+        let broken: Vec<_> =
+            wrapped.iter().filter(|line| !whole.iter().any(|text| line.trim_start().starts_with(text))).collect();
+        assert!(broken.is_empty(), "wrapped at {columns} columns: {broken:#?}\n{}", screen.0.screen());
+    }
+}
+
 /// In a sandbox that takes its time as AWS does, only faster.
 #[test]
 fn the_tree_fits_its_terminal() {

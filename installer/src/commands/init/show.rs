@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use dialoguer::Confirm;
 use serde_json::{Value, json};
 
 use super::Init;
@@ -20,7 +19,7 @@ use crate::{
         rates::Rates,
     },
     error::{Error, Result, ResultExt as _},
-    exit, templates, ui,
+    exit, prompt, templates, ui,
 };
 
 impl Init {
@@ -95,8 +94,7 @@ impl Init {
     }
 
     pub(super) fn confirm(&self, question: &str) -> Result<bool> {
-        let ask = || Confirm::new().with_prompt(question).default(true).interact();
-        if self.can_ask { Ok(self.progress.suspend(ask)?) } else { Ok(true) }
+        if self.can_ask { self.progress.suspend(|| prompt::confirm(question, true)) } else { Ok(true) }
     }
 
     /// What is known of a failure, at length.

@@ -3,12 +3,12 @@
 use console::style;
 
 use super::{Action, Change, Replacement, is_code_only};
-use crate::{templates::Group, ui};
+use crate::{fold, templates::Group, ui};
 
 /// Shows the changes on stderr.
 pub fn show(changes: &[Change]) {
     for line in lines(changes) {
-        ui::note(line);
+        ui::note(fold::shown(&line));
     }
 }
 

@@ -1,11 +1,10 @@
 //! The prompts: one a choice, each with what it costs or risks.
 
-use dialoguer::{Confirm, Input, Select};
-
 use super::flags::{self, AlarmEmail};
 use crate::{
     deploy::answers::{Answers, Architecture, Network, TaskPermissions, Viewer},
     error::Result,
+    prompt::{self, confirm, input},
 };
 
 pub(super) fn network(default: Network) -> Result<Network> {
@@ -99,21 +98,8 @@ pub(super) fn admin_email(default: &str) -> Result<String> {
     input("E-mail address of the first admin", default, |text| flags::email(text).map(drop))
 }
 
-fn select<T: Copy + PartialEq>(prompt: &str, items: &[&str], values: &[T], default: T) -> Result<T> {
+fn select<T: Copy + PartialEq>(question: &str, items: &[&str], values: &[T], default: T) -> Result<T> {
     let index = values.iter().position(|value| *value == default).unwrap_or_default();
-    let chosen = Select::new().with_prompt(prompt).items(items).default(index).interact()?;
+    let chosen = prompt::select(question, items, index)?;
     Ok(values.get(chosen).copied().unwrap_or(default))
-}
-
-fn confirm(prompt: &str, default: bool) -> Result<bool> {
-    Ok(Confirm::new().with_prompt(prompt).default(default).interact()?)
-}
-
-fn input(prompt: &str, default: Option<&str>, check: impl Fn(&str) -> Result<(), String>) -> Result<String> {
-    let input = Input::<String>::new().with_prompt(prompt);
-    let input = match default {
-        Some(default) => input.default(default.to_owned()),
-        None => input,
-    };
-    Ok(input.validate_with(|text: &String| check(text)).interact_text()?)
 }
