@@ -8,7 +8,7 @@ use crate::{
     config::Config,
     deploy::{
         admin,
-        changes::Change,
+        changes::{Change, Stage},
         estimate::Learned,
         existing::Existing,
         install::{Installation, Installed},
@@ -54,7 +54,7 @@ impl Init {
             );
         };
         self.resume = Some(resume(place, &self.args));
-        let guard = |changes: &[Change]| self.guard(changes, true);
+        let guard = |changes: &[Change], stages: &[Stage]| self.guard(changes, stages, true);
         let installation = Installation {
             aws,
             stack: &place.stack,

@@ -7,7 +7,7 @@ use crate::{
     deploy::{
         answers::Answers,
         build::Source,
-        changes::Change,
+        changes::{Change, Stage},
         existing::Existing,
         install::Installation,
         interrupt::Interrupts,
@@ -45,7 +45,7 @@ impl Init {
         let ready = interrupts.before(self.prepare(aws, place, existing.as_ref(), &remembered)).await?;
         let Some(Ready { source, found, answers }) = ready else { return Ok(None) };
         self.resume = Some(resume(place, &self.args));
-        let guard = |changes: &[Change]| self.guard(changes, existing.is_some());
+        let guard = |changes: &[Change], stages: &[Stage]| self.guard(changes, stages, existing.is_some());
         let installation = Installation {
             aws,
             stack: &place.stack,

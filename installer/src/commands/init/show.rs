@@ -9,7 +9,7 @@ use crate::{
     aws::Aws,
     deploy::{
         answers::Answers,
-        changes::{self, Change},
+        changes::{self, Change, Stage},
         estimate::{Estimate, Learned},
         existing::Existing,
         failure::{self, Card},
@@ -24,14 +24,14 @@ use crate::{
 
 impl Init {
     /// Whether these changes may be made to what is there already.
-    pub(super) fn guard(&self, changes: &[Change], exists: bool) -> Result<()> {
+    pub(super) fn guard(&self, changes: &[Change], stages: &[Stage], exists: bool) -> Result<()> {
         changes::check_data(changes, &self.args.allow_replacing)?;
         if !exists {
             return Ok(());
         }
-        self.emit_plan(changes::json(changes));
+        self.emit_plan(changes::json(changes, stages));
         self.show(|| {
-            changes::show(changes);
+            changes::show(changes, stages);
             Ok(())
         })?;
         if self.confirm("Make these changes?")? {
@@ -63,9 +63,10 @@ impl Init {
         self.show(|| plan::show(aws, &place.stack, answers, rates, existing.is_some()))?;
         if let Some(existing) = existing {
             let changes = changes::of_templates(&existing.template, &main)?;
-            self.emit_plan(changes::json(&changes));
+            let stages = changes::stages(&existing.template, &main)?;
+            self.emit_plan(changes::json(&changes, &stages));
             self.show(|| {
-                changes::show(&changes);
+                changes::show(&changes, &stages);
                 Ok(())
             })?;
         }

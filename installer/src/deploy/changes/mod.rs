@@ -18,7 +18,7 @@ use crate::{
     templates::{self, Group, ResourceInfo},
 };
 pub use diff::of_templates;
-pub use indexes::check_indexes;
+pub use indexes::{Stage, stages};
 pub use show::show;
 
 /// The flag that allows what [`check_data`] refuses.
@@ -227,9 +227,22 @@ fn loss(change: &Change) -> String {
     format!("{what} (`{logical}`, {group}) {event}, and {fate}")
 }
 
-/// The changes as data.
-pub fn json(changes: &[Change]) -> Value {
-    serde_json::json!({ "code_only": is_code_only(changes), "resources": changes })
+/// Whether all of these changes are among those that were `allowed`, and no worse.
+pub fn covers(allowed: &[Change], changes: &[Change]) -> bool {
+    let is_allowed = |change: &Change| {
+        let same = |one: &&Change| one.logical == change.logical && one.action == change.action;
+        allowed.iter().find(same).is_some_and(|one| one.replacement >= change.replacement)
+    };
+    changes.iter().all(is_allowed)
+}
+
+/// The changes as data, with the updates that they take if it is more than one.
+pub fn json(changes: &[Change], stages: &[Stage]) -> Value {
+    let mut json = serde_json::json!({ "code_only": is_code_only(changes), "resources": changes });
+    if !stages.is_empty() {
+        json["stages"] = stages.iter().map(|stage| stage.what.as_str()).collect();
+    }
+    json
 }
 
 #[cfg(test)]

@@ -2,14 +2,25 @@
 
 use console::style;
 
-use super::{Action, Change, Replacement, is_code_only};
+use super::{Action, Change, Replacement, Stage, is_code_only};
 use crate::{fold, templates::Group, ui};
 
-/// Shows the changes on stderr.
-pub fn show(changes: &[Change]) {
-    for line in lines(changes) {
+/// Shows the changes on stderr, and the updates that they take if it is more than one.
+pub fn show(changes: &[Change], stages: &[Stage]) {
+    for line in lines(changes).into_iter().chain(steps(stages)) {
         ui::note(fold::shown(&line));
     }
+}
+
+pub(super) fn steps(stages: &[Stage]) -> Vec<String> {
+    if stages.is_empty() {
+        return vec![];
+    }
+    let why =
+        format!("AWS makes or removes one index of a table at a time, so that this takes {} updates:", stages.len());
+    let numbered =
+        stages.iter().zip(1..).map(|(stage, number)| format!("  {number} of {}: {}", stages.len(), stage.what));
+    [why].into_iter().chain(numbered).collect()
 }
 
 pub(super) fn lines(changes: &[Change]) -> Vec<String> {
