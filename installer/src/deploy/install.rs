@@ -90,12 +90,12 @@ impl Installation<'_> {
         Ok(Installed { changed: changed || is_new, ..installed })
     }
 
-    /// Puts an earlier release back: its template, its parameters and its code. It stays on record as it is.
+    /// Puts an earlier release back: its template, its parameters and its code.
     pub async fn roll_back(&self, release: &LoadedRelease, config: &mut Config) -> Result<Installed> {
         let main = self.main_stack(release).await?;
         let admin = self.admin(main.output(output::API_ENDPOINT)?, config).await?;
         // Which version that was need not be known: that its code runs is seen by its hash.
-        self.prove(&main, admin, release, None, main.changed).await
+        Ok(Installed { changed: true, ..self.prove(&main, admin, release, None, true).await? })
     }
 
     async fn bucket_stack(&self, template: &str) -> Result<Deployed> {

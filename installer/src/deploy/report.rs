@@ -6,6 +6,7 @@ use super::{
     admin::{self, Admin},
     install::Installed,
     progress::{Outcome, RunResult},
+    release::Returned,
 };
 use crate::{
     config::Config,
@@ -27,11 +28,17 @@ pub struct Report {
     pub is_current: bool,
     /// What came of it.
     pub installed: Installed,
+    /// The release that was gone back to.
+    pub returned: Option<Returned>,
 }
 
 impl Report {
-    /// Takes note that a new key has been told. It is kept in the config file all the same.
-    pub fn shown(&self) -> Result<()> {
+    /// Takes note of what counts only once it was told: a new key, which is kept in the config file all the same, and where
+    /// the way back has led.
+    pub async fn shown(&self) -> Result<()> {
+        if let Some(returned) = &self.returned {
+            returned.record().await?;
+        }
         match self.installed.admin {
             Admin::New(_) => admin::shown(&self.stack, &mut Config::load()?),
             _ => Ok(()),

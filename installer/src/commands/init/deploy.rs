@@ -41,7 +41,7 @@ impl Init {
         interrupts: &mut Interrupts,
     ) -> Result<Option<Report>> {
         let restore = self.args.restore.as_deref().map(Restore::open).transpose()?;
-        let remembered = Remembered::answers(self.config.path(), &aws.account, &aws.region, &place.stack);
+        let remembered = Remembered::new(self.config.path(), &aws.account, &aws.region, &place.stack);
         let ready = interrupts.before(self.prepare(aws, place, existing.as_ref(), &remembered)).await?;
         let Some(Ready { source, found, answers }) = ready else { return Ok(None) };
         self.resume = Some(resume(place, &self.args));
@@ -60,7 +60,6 @@ impl Init {
         let work = installation.install(source, found.service_linked_role, &mut config);
         let installed = self.during(interrupts, aws, place, work).await?;
         remembered.forget()?;
-        self.way_back(aws, place).forget()?;
         Ok(Some(self.report(place, &answers, installed)))
     }
 
@@ -70,7 +69,7 @@ impl Init {
         aws: &Aws,
         place: &Place,
         existing: Option<&Existing>,
-        remembered: &Remembered<Answers>,
+        remembered: &Remembered,
     ) -> Result<Option<Ready>> {
         let source = Source::find(self.args.artifact.as_deref())?;
         // Flags that make no sense are told before AWS is asked anything; questions come after what might make them vain.
@@ -105,7 +104,7 @@ impl Init {
         Ok(Some(Ready { source, found, answers }))
     }
 
-    fn answer(&self, existing: Option<&Existing>, remembered: &Remembered<Answers>, ask: bool) -> Result<Answers> {
+    fn answer(&self, existing: Option<&Existing>, remembered: &Remembered, ask: bool) -> Result<Answers> {
         let before = existing.map(|existing| existing.answers.clone());
         // Those of a run that did not reach its end are worth as much as defaults.
         let defaults = if existing.is_none() { remembered.load() } else { None };

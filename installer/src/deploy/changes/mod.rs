@@ -183,9 +183,16 @@ fn of_resource(found: &ResourceChange, resources: &Resources) -> Option<Change> 
     Some(change)
 }
 
+impl Change {
+    /// Whether only what people read of it changes, or what the deployment remembers.
+    fn is_note(&self) -> bool {
+        self.action == Action::Modify && self.replacement == Replacement::No && self.properties.is_empty()
+    }
+}
+
 /// Whether nothing but the functions' code becomes another.
 pub fn is_code_only(changes: &[Change]) -> bool {
-    let direct: Vec<_> = changes.iter().filter(|change| !change.derived).collect();
+    let direct: Vec<_> = changes.iter().filter(|change| !change.derived && !change.is_note()).collect();
     let is_code = |change: &&Change| {
         change.kind == "AWS::Lambda::Function"
             && change.action == Action::Modify

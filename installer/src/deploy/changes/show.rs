@@ -31,7 +31,10 @@ pub(super) fn lines(changes: &[Change]) -> Vec<String> {
     if is_code_only(changes) {
         return vec![format!("{}: new code, in place; nothing else changes", Group::Api), history];
     }
-    let (told, silent): (Vec<_>, Vec<_>) = changes.iter().partition(|change| !change.derived && !is_note(change));
+    let (told, silent): (Vec<_>, Vec<_>) = changes.iter().partition(|change| !change.derived && !change.is_note());
+    if told.is_empty() {
+        return vec!["only what is remembered of it changes: all that runs stays as it is".into(), history];
+    }
     let mut groups: Vec<Group> = Vec::new();
     for change in &told {
         if !groups.contains(&change.group) {
@@ -53,11 +56,6 @@ pub(super) fn lines(changes: &[Change]) -> Vec<String> {
         lines.push(style(text).for_stderr().dim().to_string());
     }
     lines
-}
-
-/// Whether only what people read of it changes.
-fn is_note(change: &Change) -> bool {
-    change.action == Action::Modify && change.replacement == Replacement::No && change.properties.is_empty()
 }
 
 fn line(change: &Change) -> String {

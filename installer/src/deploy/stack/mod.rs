@@ -27,7 +27,7 @@ use crate::{
 use change_set::{ChangeSet, Executed, Made};
 pub use remove::cancel_update;
 pub(super) use remove::{Hard, Stuck, request as request_deletion, stuck};
-pub use settle::check_way_out;
+pub use settle::{check_way_out, rest};
 
 /// The largest template, in bytes, that CloudFormation takes without a bucket.
 const LARGEST_BODY: usize = 51_200;
@@ -204,9 +204,8 @@ pub async fn deploy(
     Err(Error::new(problem).hint("wait until that is over, then run the same command again"))
 }
 
-/// AWS may give a template back with another end of its last line.
 fn is_same(deployed: &str, wanted: &str) -> bool {
-    templates::without_answers(deployed).trim_end() == templates::without_answers(wanted).trim_end()
+    templates::returned(deployed) == templates::returned(wanted)
 }
 
 fn estimate(template: &str, is_new: bool, changes: &[Change], learned: &Learned) -> Result<Estimate> {

@@ -16,7 +16,7 @@ use crate::{
         watch::{self, End, Since},
     },
     error::{Error, Result, ResultExt as _},
-    exit,
+    exit, templates,
 };
 
 /// AWS may show a stack as busy for a moment after its events have told the end.
@@ -76,6 +76,17 @@ pub(super) async fn settle(
             Move::FinishRollback | Move::Stop => return Err(stuck(&stack, name, &aws.region)),
         }
     }
+}
+
+/// Sees through what runs on a stack, wherever that leads.
+pub async fn rest(aws: &Aws, stack: &Stack, template: &str, progress: &Progress) -> Result<Stack> {
+    let (name, id) = (stack.stack_name().unwrap_or_default(), stack.stack_id().unwrap_or_default());
+    let step = progress.step("settle", "see through what is under way");
+    tell(progress, name, stack.stack_status());
+    watch::follow(aws, id, Since::Beginning, &templates::descriptions(template)?, &step).await?;
+    sleep(LAG).await;
+    step.done("");
+    find(aws, id).await?.ok_or_else(|| Error::new(format!("stack `{name}` has vanished")))
 }
 
 /// Says in what state the stack was found, and what is done about it.
