@@ -1,7 +1,7 @@
 //! Questions at a terminal, which fit it however narrow it is. `dialoguer` counts on lines that do not wrap, so that only
 //! the last line of a longer question is its own.
 
-use dialoguer::{Confirm, Input, Select};
+use dialoguer::{Confirm, Input, MultiSelect, Select};
 
 use crate::{
     error::Result,
@@ -21,6 +21,23 @@ pub fn select(question: &str, items: &[&str], default: usize) -> Result<usize> {
     let chosen = select.default(default).report(false).interact()?;
     ui::note(fold::shown(&format!("{question}: {}", items.get(chosen).copied().unwrap_or_default())));
     Ok(chosen)
+}
+
+/// At least one of several, by their places in the list.
+pub fn several(question: &str, items: &[&str], chosen: &[bool]) -> Result<Vec<usize>> {
+    let width = fold::columns().unwrap_or(usize::MAX);
+    let question = format!("{question} (space marks, Enter takes what is marked)");
+    loop {
+        let item = |item: &&str| wrap(item, width.saturating_sub(8)).join("\n      ");
+        let select = MultiSelect::new().with_prompt(last_line(&question, 0)).items(items.iter().map(item));
+        let chosen = select.defaults(chosen).report(false).interact()?;
+        if !chosen.is_empty() {
+            let names: Vec<_> = chosen.iter().filter_map(|index| items.get(*index).copied()).collect();
+            ui::note(fold::shown(&format!("chosen: {}", names.join("; "))));
+            return Ok(chosen);
+        }
+        ui::note("mark at least one");
+    }
 }
 
 /// Yes or no.

@@ -16,6 +16,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub const INTERRUPT: &str = "\x03";
 pub const ENTER: &str = "\r";
 pub const DOWN: &str = "\x1b[B";
+pub const UP: &str = "\x1b[A";
 
 /// Every choice as a flag: nothing is left to ask but whether to go ahead.
 pub const CHOICES: [&str; 8] = [

@@ -14,7 +14,7 @@ use crate::{
         plan,
         preflight::{self, Check},
         progress::Event,
-        questions::{self, Place},
+        questions::{self, Place, Vpc},
         rates::Rates,
         remembered::Remembered,
         report::Report,
@@ -74,13 +74,17 @@ impl Init {
         let source = Source::find(self.args.artifact.as_deref())?;
         // Flags that make no sense are told before AWS is asked anything; questions come after what might make them vain.
         let ask = self.can_ask && (self.args.ask || existing.is_none());
-        let given = if ask { None } else { Some(self.answer(existing, remembered, false)?) };
+        let given = if ask { None } else { Some(self.answer(existing, remembered, None)?) };
         let exists = existing.is_some();
-        let found = preflight::run(aws, &place.stack, exists).await;
+        let networks = async {
+            let is_asked = ask && self.args.flags.leave_network_open();
+            if is_asked { questions::networks(aws).await } else { vec![] }
+        };
+        let (found, networks) = tokio::join!(Box::pin(preflight::run(aws, &place.stack, exists)), networks);
         self.check(&found.checks)?;
         let mut answers = match given {
             Some(given) => given,
-            None => self.answer(existing, remembered, true)?,
+            None => self.answer(existing, remembered, Some(&networks))?,
         };
         if !exists {
             // A subnet can't move: later runs leave it where it is.
@@ -104,11 +108,11 @@ impl Init {
         Ok(Some(Ready { source, found, answers }))
     }
 
-    fn answer(&self, existing: Option<&Existing>, remembered: &Remembered, ask: bool) -> Result<Answers> {
+    fn answer(&self, existing: Option<&Existing>, remembered: &Remembered, asked: Option<&[Vpc]>) -> Result<Answers> {
         let before = existing.map(|existing| existing.answers.clone());
         // Those of a run that did not reach its end are worth as much as defaults.
         let defaults = if existing.is_none() { remembered.load() } else { None };
-        questions::answer(self.args.flags.clone(), before, defaults, ask)
+        questions::answer(self.args.flags.clone(), before, defaults, asked)
     }
 
     /// Tells what was found beforehand. A check that failed ends it here, with nothing changed.

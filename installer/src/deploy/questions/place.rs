@@ -111,7 +111,9 @@ fn stack_name(text: &str) -> Result<String, String> {
 }
 
 fn ask_name() -> Result<String> {
-    prompt::input("Name of the deployment", Some(DEFAULT_NAME), |text| stack_name(text).map(drop))
+    prompt::input("Name of the deployment; it can't be changed later", Some(DEFAULT_NAME), |text| {
+        stack_name(text).map(drop)
+    })
 }
 
 /// The profile's region comes first, then the usual ones, then any.
@@ -122,7 +124,7 @@ fn ask_region(default: Option<&str>) -> Result<String> {
     let items = choices.iter().map(|(name, what)| format!("{name:<15} {what}")).chain(["another".to_owned()]);
     let items: Vec<_> = items.collect();
     let items: Vec<_> = items.iter().map(String::as_str).collect();
-    match choices.get(prompt::select("AWS region", &items, 0)?) {
+    match choices.get(prompt::select("AWS region; it can't be changed later, and prices differ a little", &items, 0)?) {
         Some((name, _)) => Ok((*name).to_owned()),
         None => prompt::input("AWS region", None, |text| region(text).map(drop)),
     }
