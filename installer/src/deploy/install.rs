@@ -10,14 +10,13 @@ use super::{
     answers::{Answers, Viewer},
     artifact::Artifact,
     build::Source,
-    changes::Change,
     destroy::{self, Site},
     estimate::Learned,
     preflight,
     progress::Progress,
     release::{self, LoadedRelease, Release},
     restore::Restore,
-    stack::{self, Deployed, Wanted},
+    stack::{self, Deployed, Guard, Wanted},
     upload,
     verify::{self, Verified},
     viewer,
@@ -42,8 +41,8 @@ pub struct Installation<'a> {
     pub learned: &'a Learned,
     /// The view.
     pub progress: &'a Progress,
-    /// Whether these changes may be made: it refuses what touches data, and may ask.
-    pub guard: &'a (dyn Fn(&[Change]) -> Result<()> + Sync),
+    /// Whether these changes may be made, in so many updates: it refuses what touches data, and may ask.
+    pub guard: Guard<'a>,
     /// Whether a command is run as the last proof, where anything is new.
     pub probe: bool,
     /// Rows to put into the tables before anybody can use the deployment.
@@ -92,21 +91,20 @@ impl Installation<'_> {
         Ok(Installed { changed: changed || is_new || reopened, ..installed })
     }
 
-    /// Puts an earlier release back: its template, its parameters and its code. It stays on record as it is.
+    /// Puts an earlier release back: its template, its parameters and its code.
     pub async fn roll_back(&self, release: &LoadedRelease, config: &mut Config) -> Result<Installed> {
         let main = self.main_stack(release).await?;
         self.reopen().await?;
         let admin = self.admin(main.output(output::API_ENDPOINT)?, config).await?;
         // Which version that was need not be known: that its code runs is seen by its hash.
-        self.prove(&main, admin, release, None, main.changed).await
+        Ok(Installed { changed: true, ..self.prove(&main, admin, release, None, true).await? })
     }
 
     async fn bucket_stack(&self, template: &str) -> Result<Deployed> {
         let step = self.progress.step("bucket-stack", "set up the bucket");
         let name = name::bucket_stack(self.stack);
         let wanted = Wanted { name, deployment: self.stack, template, template_url: None, parameters: vec![] };
-        let mut guard = |changes: &[Change]| (self.guard)(changes);
-        let deployed = stack::deploy(self.aws, &wanted, &mut guard, self.learned, &step, self.progress).await?;
+        let deployed = stack::deploy(self.aws, &wanted, self.guard, self.learned, &step, self.progress).await?;
         step.done(deployed.note());
         Ok(deployed)
     }
@@ -171,8 +169,7 @@ impl Installation<'_> {
         if self.answers.viewer == Viewer::FunctionUrl {
             viewer::withdraw(self.aws, self.stack, &step).await?;
         }
-        let mut guard = |changes: &[Change]| (self.guard)(changes);
-        let deployed = stack::deploy(self.aws, &wanted, &mut guard, self.learned, &step, self.progress).await?;
+        let deployed = stack::deploy(self.aws, &wanted, self.guard, self.learned, &step, self.progress).await?;
         step.done(deployed.note());
         Ok(deployed)
     }

@@ -145,7 +145,7 @@ async fn ask(what: &Interruptible<'_>) -> Answer {
     }
     what.progress.say("  q  quit at once");
     what.progress.say("  Enter goes on here; Ctrl-C again leaves at once");
-    what.progress.say(format!("To go on later: {}", what.resume));
+    what.progress.say(format!("To go on later: `{}`", what.resume));
     // What is typed must stay in sight.
     let _aside = what.progress.aside();
     let line = tokio::task::spawn_blocking(|| {

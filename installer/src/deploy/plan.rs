@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use console::{Term, style};
+use console::style;
 use runvoy_api::infra::{TABLES, name};
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ use super::{
 use crate::{
     aws::Aws,
     error::Result,
+    fold::{self, NARROW, wrap},
     templates::{self, Group, ResourceInfo},
     ui,
 };
@@ -21,12 +22,13 @@ use crate::{
 /// Columns of a label and a count.
 const LABEL: usize = 18;
 const COUNT: usize = 2;
+/// Longer lines are hard to read.
+const WIDEST: usize = 100;
 
 /// Shows the plan on stderr.
 pub fn show(aws: &Aws, stack: &str, answers: &Answers, rates: &Rates, exists: bool) -> Result<()> {
     let plan = Plan::of(place(aws), stack, answers, rates, exists)?;
-    let width = Term::stderr().size_checked().map_or(100, |(_, columns)| usize::from(columns).clamp(60, 100));
-    ui::note(plan.text(width));
+    ui::note(plan.text(fold::columns().map_or(WIDEST, |columns| columns.min(WIDEST))));
     Ok(())
 }
 
@@ -167,17 +169,25 @@ impl<'a> Plan<'a> {
 
 impl Row {
     fn lines(&self, width: usize) -> Vec<String> {
-        let indent = 2 + LABEL + COUNT + 2;
-        let lines = wrap(&self.text, width.saturating_sub(indent));
-        let count = self.count.map(|count| count.to_string()).unwrap_or_default();
-        let line = |(i, text): (usize, String)| {
-            let (label, count) = if i == 0 { (self.label.as_str(), count.as_str()) } else { ("", "") };
-            let label = style(format!("{label:<LABEL$}")).for_stderr().dim();
+        let narrow = width < NARROW;
+        let indent = if narrow { 4 } else { 2 + LABEL + COUNT + 2 };
+        let text = |text: String| {
             let text = style(text).for_stderr();
-            let text = if self.alert { text.red().bold() } else { text };
-            format!("  {label}{count:>COUNT$}  {text}").trim_end().to_owned()
+            if self.alert { text.red().bold() } else { text }
         };
-        lines.into_iter().enumerate().map(line).collect()
+        let line = |line| format!("{:indent$}{}", "", text(line)).trim_end().to_owned();
+        let mut lines: Vec<_> = wrap(&self.text, width.saturating_sub(indent)).into_iter().map(line).collect();
+        let count = self.count.map(|count| count.to_string()).unwrap_or_default();
+        let title = |text: String| style(text).for_stderr().dim();
+        let label = format!("{:<LABEL$}{count:>COUNT$}", self.label);
+        match lines.first_mut() {
+            Some(first) if !narrow => {
+                *first = format!("  {}  {}", title(label), first.trim_start()).trim_end().to_owned()
+            }
+            _ if self.label.is_empty() => {}
+            _ => lines.insert(0, format!("  {}", title(label.trim_end().to_owned()))),
+        }
+        lines
     }
 }
 
@@ -197,26 +207,6 @@ fn network(answers: &Answers) -> String {
 fn roles(resources: &[(String, ResourceInfo)]) -> Vec<&str> {
     let roles = resources.iter().filter(|(_, info)| info.kind == "AWS::IAM::Role");
     roles.map(|(_, info)| info.description.trim_start_matches("permissions ")).collect()
-}
-
-/// Lines of at most `width` columns. Longer words, such as ARNs, are cut.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let words = text.split(' ').flat_map(|word| {
-        let letters: Vec<_> = word.chars().collect();
-        letters.chunks(width.max(1)).map(String::from_iter).collect::<Vec<_>>()
-    });
-    let mut lines = vec![String::new()];
-    for word in words {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(&word),
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(&word);
-            }
-            _ => lines.push(word),
-        }
-    }
-    lines
 }
 
 #[cfg(test)]
@@ -249,8 +239,10 @@ mod tests {
     #[test]
     fn narrow_terminals_get_more_lines() {
         for (_, answers) in samples::variants() {
-            let text = text(&answers, 80);
-            assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+            for width in [39, 59, 60, 79] {
+                let text = text(&answers, width);
+                assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
+            }
         }
     }
 

@@ -1,7 +1,9 @@
 //! Releases: what was deployed and seen to work, in order, so that one can go back.
 //!
 //! A release is a template, its parameters and a zip. All three are in the bucket under their own hashes; a small record
-//! that names them is added once the deployment is verified. Going back adds none: the order is that of the updates.
+//! that names them is added once the deployment is verified, and names the record to go back to from there. Whoever goes
+//! back adds one too, which goes on from where that release came: so the newest record always is what runs, any machine
+//! sees what was before it, and a way back that was cut short is one that the newest record does not know of yet.
 
 use std::collections::BTreeMap;
 
@@ -38,6 +40,9 @@ pub struct Release {
     pub parameters: BTreeMap<String, String>,
     /// When it was made, RFC 3339.
     pub created_at: String,
+    /// The record of what ran before it; none if nothing did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<String>,
 }
 
 /// A release with all that it takes to deploy it again.
@@ -52,12 +57,17 @@ pub struct LoadedRelease {
     pub artifact_sha256: [u8; 32],
 }
 
-impl Release {
-    /// What tells it from others.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
+/// A release that the way back has led to.
+pub struct Returned {
+    /// Where.
+    pub aws: Aws,
+    /// The deployment's bucket.
+    pub bucket: String,
+    /// Which.
+    pub release: Release,
+}
 
+impl Release {
     /// The release that this `runvoy` makes now.
     pub fn new(template: &str, parameters: &[(&'static str, String)]) -> Self {
         let parameters: BTreeMap<_, _> =
@@ -69,14 +79,15 @@ impl Release {
             template_key: upload::template_key(template),
             parameters,
             created_at: rfc3339(OffsetDateTime::now_utc()),
+            before: None,
         }
     }
 }
 
-/// What tells releases apart. CloudFormation gives templates back with a question mark for each character beyond ASCII.
+/// What tells releases apart.
 fn id(template: &str, parameters: &BTreeMap<String, String>) -> String {
     let mut hash = Sha256::new();
-    hash.update(templates::without_answers(template).replace(|c: char| !c.is_ascii(), "?"));
+    hash.update(templates::returned(template));
     for (name, value) in parameters {
         hash.update(format!("\0{name}={value}"));
     }
@@ -110,59 +121,83 @@ impl Record {
         format!("{RECORDS}{:010}-{}.json", self.at, self.id)
     }
 
-    /// The record to write for a release that runs `now`; none if it is the newest one that is on record. The clock of
-    /// another machine may have been ahead of ours.
-    fn next(records: &[Self], id: &str, now: i64) -> Option<Self> {
-        match records.last() {
-            Some(newest) if newest.id == id => None,
-            newest => Some(Self { at: newest.map_or(now, |newest| now.max(newest.at + 1)), id: id.to_owned() }),
-        }
+    /// The record to write `now` for a release. The clock of another machine may have been ahead of ours.
+    fn next(newest: Option<&Self>, id: &str, now: i64) -> Self {
+        Self { at: newest.map_or(now, |newest| now.max(newest.at + 1)), id: id.to_owned() }
     }
 
-    /// What the release `deployed` replaced. One that is not on record never was seen to work, so what replaces it is the
-    /// newest that was.
-    fn previous<'a>(records: &'a [Self], deployed: &str) -> Option<&'a Self> {
-        match records.iter().rposition(|record| record.id == deployed) {
-            Some(place) => place.checked_sub(1).and_then(|place| records.get(place)),
-            None => records.last(),
+    /// Where the way back leads from what is `deployed`, if this record is the newest one.
+    fn back<'a>(&'a self, before: Option<&'a Self>, deployed: &str) -> Option<&'a Self> {
+        match before {
+            // It was begun, and is not on record yet.
+            Some(before) if deployed == before.id => Some(before),
+            before if deployed == self.id => before,
+            // What was never seen to work is replaced by the newest that was.
+            _ => Some(self),
         }
     }
 }
 
 /// Puts a release that works on record, unless it is the newest one there; whether that was necessary.
 pub async fn record(aws: &Aws, bucket: &str, release: &Release) -> Result<bool> {
-    let now = OffsetDateTime::now_utc().unix_timestamp();
-    match Record::next(&records(aws, bucket).await?, &release.id, now) {
-        Some(record) => upload::record(aws, bucket, &record.key(), &serde_json::to_vec(release)?).await,
-        None => Ok(false),
+    let newest = newest(aws, bucket).await?;
+    if newest.as_ref().is_some_and(|newest| newest.id == release.id) {
+        return Ok(false);
     }
+    let release = Release { before: newest.as_ref().map(Record::key), ..release.clone() };
+    write(aws, bucket, newest.as_ref(), &release).await
+}
+
+impl Returned {
+    /// Puts it on record. From then on the way back leads further, so whoever asked for it has to know by then.
+    pub async fn record(&self) -> Result<()> {
+        let Self { aws, bucket, release } = self;
+        let newest = newest(aws, bucket).await?;
+        if newest.as_ref().is_none_or(|newest| newest.id != release.id) {
+            write(aws, bucket, newest.as_ref(), release).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn write(aws: &Aws, bucket: &str, newest: Option<&Record>, release: &Release) -> Result<bool> {
+    let record = Record::next(newest, &release.id, OffsetDateTime::now_utc().unix_timestamp());
+    upload::record(aws, bucket, &record.key(), &serde_json::to_vec(release)?).await
 }
 
 /// Whether this release is the newest one on record: what runs has been seen to work, if nothing was changed since.
 pub async fn is_recorded(aws: &Aws, bucket: &str, release: &Release) -> Result<bool> {
-    Ok(records(aws, bucket).await?.last().is_some_and(|newest| newest.id == release.id))
+    Ok(newest(aws, bucket).await?.is_some_and(|newest| newest.id == release.id))
 }
 
-/// All records, oldest first.
-async fn records(aws: &Aws, bucket: &str) -> Result<Vec<Record>> {
-    let mut records = Vec::new();
+/// The newest record. They are listed in the order of their keys, which is that of time.
+async fn newest(aws: &Aws, bucket: &str) -> Result<Option<Record>> {
+    let mut newest = None;
     let mut pages = aws.s3().list_objects_v2().bucket(bucket).prefix(RECORDS).into_paginator().send();
     while let Some(page) = pages.next().await {
         let page = page.map_err(explain).context(format!("can't list the releases in the bucket `{bucket}`"))?;
-        records.extend(page.contents().iter().filter_map(|object| Record::parse(object.key()?)));
+        newest = page.contents().iter().filter_map(|object| Record::parse(object.key()?)).chain(newest).max();
     }
-    records.sort();
-    Ok(records)
+    Ok(newest)
 }
 
-/// The release before the one with the id `deployed`.
+/// The release that the way back leads to from the one with the id `deployed`.
 pub async fn previous(aws: &Aws, bucket: &str, deployed: &str) -> Result<Release> {
-    let records = records(aws, bucket).await?;
-    let record = Record::previous(&records, deployed).ok_or_else(|| {
+    let none = || {
         Error::new("there is no earlier release to go back to: this is the first one that was seen to work")
             .hint("`runvoy init --update` changes the deployment")
             .exit(exit::PREFLIGHT)
-    })?;
+    };
+    let newest = newest(aws, bucket).await?.ok_or_else(none)?;
+    let release = read(aws, bucket, &newest).await?;
+    let before = release.before.as_deref().and_then(Record::parse);
+    match newest.back(before.as_ref(), deployed) {
+        Some(record) if *record == newest => Ok(release),
+        record => read(aws, bucket, record.ok_or_else(none)?).await,
+    }
+}
+
+async fn read(aws: &Aws, bucket: &str, record: &Record) -> Result<Release> {
     let key = record.key();
     let broken = |problem: &str| Error::new(format!("the record `{key}` {problem}")).exit(exit::PREFLIGHT);
     let text = get(aws, bucket, &key).await?.ok_or_else(|| broken("is gone from the bucket"))?;

@@ -6,11 +6,12 @@ use super::{
     admin::{self, Admin},
     install::Installed,
     progress::{Outcome, RunResult},
+    release::Returned,
 };
 use crate::{
     config::Config,
     error::{Error, Result},
-    exit, ui,
+    exit, fold, ui,
 };
 
 /// A deployment that works.
@@ -27,11 +28,17 @@ pub struct Report {
     pub is_current: bool,
     /// What came of it.
     pub installed: Installed,
+    /// The release that was gone back to.
+    pub returned: Option<Returned>,
 }
 
 impl Report {
-    /// Takes note that a new key has been told. It is kept in the config file all the same.
-    pub fn shown(&self) -> Result<()> {
+    /// Takes note of what counts only once it was told: a new key, which is kept in the config file all the same, and where
+    /// the way back has led.
+    pub async fn shown(&self) -> Result<()> {
+        if let Some(returned) = &self.returned {
+            returned.record().await?;
+        }
         match self.installed.admin {
             Admin::New(_) => admin::shown(&self.stack, &mut Config::load()?),
             _ => Ok(()),
@@ -41,24 +48,25 @@ impl Report {
     /// The result on stdout, and what to do with it on stderr.
     pub fn show(&self) -> Result<()> {
         let Self { stack, config, .. } = self;
-        ui::line(format_args!("endpoint  {}", self.installed.endpoint))?;
+        row("endpoint", &self.installed.endpoint)?;
         if !matches!(self.installed.admin, Admin::Elsewhere(_)) {
-            ui::line(format_args!("profile   {stack} (in {})", config.display()))?;
+            row("profile", &format!("{stack} (in {})", config.display()))?;
         }
         match &self.installed.admin {
             Admin::New(key) => {
-                ui::line(format_args!("admin     {}", self.email))?;
-                ui::line(format_args!("key       {}", key.reveal()))?;
+                row("admin", &self.email)?;
+                row("key", key.reveal())?;
                 let profile = if self.is_current { String::new() } else { format!("--profile {stack} ") };
-                ui::note(format_args!("The key is shown this once. Try it: `runvoy {profile}exec 'echo hello'`"));
+                let next = format!("The key is shown this once. Try it: `runvoy {profile}exec 'echo hello'`");
+                ui::note(fold::shown(&next));
             }
             Admin::Known(_) => {}
-            Admin::Elsewhere(owner) => ui::note(format_args!(
+            Admin::Elsewhere(owner) => ui::note(fold::shown(&format!(
                 "To use it from here, ask {owner} for a key (`runvoy admin add-user`) and run `runvoy configure`.\n\
                  If that key is lost, this replaces it:\n  \
                  runvoy init --stack-name {stack} --region {} --reissue-admin-key",
                 self.region
-            )),
+            ))),
         }
         Ok(())
     }
@@ -79,6 +87,19 @@ impl Report {
             admin_key: key,
             ..RunResult::new(outcome, 0, took)
         }
+    }
+}
+
+/// One line of the result; on a terminal that is too narrow for it, the value has lines of its own. It is never cut: it is
+/// there to be copied.
+fn row(label: &str, value: &str) -> Result<()> {
+    let line = format!("{label:<10}{value}");
+    match fold::stdout_columns() {
+        Some(columns) if console::measure_text_width(&line) > columns => {
+            ui::line(label)?;
+            value.splitn(2, ' ').try_for_each(ui::line)
+        }
+        _ => ui::line(line),
     }
 }
 

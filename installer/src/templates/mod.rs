@@ -92,10 +92,10 @@ pub fn answers(template: &str) -> Option<Answers> {
     serde_yaml::from_value(template.get("Metadata")?.get("runvoy")?.clone()).ok()
 }
 
-/// The template without the answers. They alone are no update for CloudFormation, so they tell no two templates apart.
-pub fn without_answers(template: &str) -> String {
-    let lines = template.lines().filter(|line| !line.starts_with("  runvoy: "));
-    lines.map(|line| format!("{line}\n")).collect()
+/// The template as CloudFormation gives it back: perhaps with another end, and with a question mark for each character
+/// beyond ASCII.
+pub fn returned(template: &str) -> String {
+    template.trim_end().replace(|c: char| !c.is_ascii(), "?")
 }
 
 #[cfg(test)]

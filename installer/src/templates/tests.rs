@@ -281,8 +281,8 @@ fn a_public_network_becomes_one_with_nat_by_additions_alone() {
     let (public, nat) = (resources(Network::Public), resources(Network::Nat));
     let changed = public.iter().filter(|(logical, resource)| nat.get(logical) != Some(*resource));
     let changed: Vec<_> = changed.map(|(logical, _)| logical.as_str().unwrap()).collect();
-    // The functions only learn of the other subnets.
-    assert_eq!(changed, ["ApiFunction", "EventsFunction"]);
+    // The functions only learn of the other subnets, and the cluster has a note of the answers.
+    assert_eq!(changed, ["Cluster", "ApiFunction", "EventsFunction"]);
 }
 
 #[test]

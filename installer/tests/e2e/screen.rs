@@ -1,6 +1,6 @@
 //! `init` on a terminal of a test's own.
 
-use std::{process::Command, time::Duration};
+use std::{collections::BTreeSet, num::NonZeroU16, process::Command, time::Duration};
 
 use runvoy_sandbox::{
     Pty,
@@ -16,6 +16,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 pub const INTERRUPT: &str = "\x03";
 pub const ENTER: &str = "\r";
 pub const DOWN: &str = "\x1b[B";
+pub const UP: &str = "\x1b[A";
 
 /// Every choice as a flag: nothing is left to ask but whether to go ahead.
 pub const CHOICES: [&str; 8] = [
@@ -82,6 +83,29 @@ impl Screen {
     pub fn text(&self) -> String {
         let bytes: Vec<u8> = self.0.output().iter().flat_map(|chunk| chunk.bytes.clone()).collect();
         String::from_utf8(bytes).unwrap()
+    }
+
+    /// The lines that a terminal of this size had to wrap at any time.
+    pub fn wrapped(&self, columns: u16, rows: u16) -> BTreeSet<String> {
+        let size = |size| NonZeroU16::new(size).unwrap();
+        let mut terminal = vt100::Parser::new(size(rows), size(columns), 0);
+        let mut wrapped = BTreeSet::new();
+        for chunk in self.0.output() {
+            terminal.process(&chunk.bytes);
+            let mut line = None;
+            for (row, text) in (0..).zip(terminal.screen().rows(0, columns)) {
+                let goes_on = terminal.screen().row_wrapped(row);
+                match &mut line {
+                    None if goes_on => line = Some(text),
+                    None => {}
+                    Some(line) => *line += &text,
+                }
+                if !goes_on {
+                    wrapped.extend(line.take());
+                }
+            }
+        }
+        wrapped
     }
 
     /// The command that the program says goes on from here.

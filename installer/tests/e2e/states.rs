@@ -175,6 +175,33 @@ fn a_running_creation_is_seen_through() {
     assert_eq!(deployment.changes(&deployment.name), UPDATED);
 }
 
+/// In an account that takes its time.
+#[test]
+fn ones_own_creation_is_known_by_its_token_and_goes_on() {
+    let account = Account::start("e2e-again");
+    account.script().pace(0.1);
+    let deployment = account.deployment("s-ag");
+    let executed = Match::client("cloudformation", "ExecuteChangeSet").about("s-ag").nth(2);
+    kill_at(&account.script().on(executed, Effect::HoldAfter), deployment.spawn(&[]));
+    deployment.forget_calls();
+    let again =
+        deployment.init(&[]).code(0).says("stack `s-ag`: going on with the creation that an earlier run of this");
+    assert!(!again.stderr.contains("adopted"), "{}", again.stderr);
+    assert_eq!((deployment.changes("s-ag"), deployment.changes("s-ag-bucket")), (vec![], vec![]));
+
+    // Somebody else's operation is only waited for.
+    account.script().pace(1.0);
+    let executed = Match::client("cloudformation", "ExecuteChangeSet").about("s-ag");
+    let other = ["--log-retention-days", "90"];
+    kill_at(&account.script().on(executed, Effect::HoldAfter), deployment.spawn(&other));
+    account.script().pace(0.05);
+    deployment.forget_calls();
+    let ran = deployment.init(&["--log-retention-days", "60"]).code(0).says("is `UPDATE_IN_PROGRESS`");
+    assert!(!ran.stderr.contains("going on with"), "{}", ran.stderr);
+    assert_eq!(deployment.changes("s-ag"), UPDATED);
+    RUNTIME.block_on(account.sandbox.stop());
+}
+
 /// A bucket stack that never worked.
 fn remains_go(name: &str, status: &str) {
     let deployment = Account::shared().deployment(name);

@@ -9,7 +9,7 @@ use runvoy_sandbox::{
 use rustix::process::Signal;
 
 use crate::{
-    screen::{DOWN, ENTER, PATIENCE, Screen, hold},
+    screen::{DOWN, ENTER, PATIENCE, Screen, UP, hold},
     site::{ARCHITECTURE, Site, artifact, between},
     world::{self, World},
 };
@@ -19,7 +19,7 @@ const POLICY: &str = "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess";
 /// All that can be asked, in order; the second list only after certain choices.
 const QUESTIONS: [&str; 11] = [
     "Containers reach",
-    "Id of the network",
+    "Network of yours",
     "Its subnets",
     "Are these",
     "Run on spare",
@@ -30,7 +30,7 @@ const QUESTIONS: [&str; 11] = [
     "Log links",
     "E-mail address of",
 ];
-const OF_CHOICES: [&str; 4] = ["Id of the network", "Its subnets", "Are these", "ARNs of"];
+const OF_CHOICES: [&str; 4] = ["Network of yours", "Its subnets", "Are these", "ARNs of"];
 
 #[test]
 fn every_question_is_answered_and_answers_outlive_a_crash() {
@@ -49,9 +49,10 @@ fn every_question_is_answered_and_answers_outlive_a_crash() {
     screen.answer("Name of", "\x15t-asks\r");
     screen.answer("AWS region", &format!("{}{ENTER}", DOWN.repeat(10))).answer("AWS region", "us-east-1\r");
     screen.answer("Containers reach the internet by", &format!("{DOWN}{DOWN}{DOWN}{ENTER}"));
+    screen.answer("Network of yours", &format!("{UP}{ENTER}"));
     screen.answer("Id of the network", "vpc-nonsense\r").shows("must look like");
     screen.types(&"\x7f".repeat(12)).answer("Id of the network", &format!("{vpc}\r"));
-    screen.answer("Its subnets", &format!("{subnet}\r"));
+    screen.answer("Its subnets", "\r").shows("mark at least one").answer("Its subnets", " \r").shows(&subnet);
     screen.answer("Are these public subnets?", "y");
     screen.answer("Run on spare capacity", "y");
     screen.answer("Commands may", &format!("{}{ENTER}", DOWN.repeat(3)));
@@ -109,6 +110,80 @@ fn every_question_is_answered_and_answers_outlive_a_crash() {
     }
     screen.shows("admin@example.com").answer("Go ahead?", ENTER).shows("The key is shown this once").ends(0);
     assert_eq!(site.files(), ["config.yaml"]);
+}
+
+#[test]
+fn networks_that_are_there_are_offered() {
+    let sandbox = world::wait(Sandbox::start(&Layout::named("e2e-networks").unwrap())).unwrap();
+    let site = Site::new(&sandbox, "t-nets");
+    let query =
+        |form: &str| world::wait(sandbox.engine().query("ec2", &format!("{form}&Version=2016-11-15"))).unwrap().1;
+    let made = ["10.7", "10.8"].map(|net| {
+        let vpc = query(&format!("Action=CreateVpc&CidrBlock={net}.0.0%2F16"));
+        let vpc = between(&vpc, "<vpcId>", "</vpcId>").to_owned();
+        let subnets = [1, 2].map(|number| {
+            let subnet = query(&format!("Action=CreateSubnet&VpcId={vpc}&CidrBlock={net}.{number}.0%2F24"));
+            between(&subnet, "<subnetId>", "</subnetId>").to_owned()
+        });
+        (vpc, subnets)
+    });
+    let artifact = artifact(1).display().to_string();
+    let args = ["init", "--dry-run", "--artifact", &artifact, "--stack-name=t-nets", "--architecture", ARCHITECTURE];
+    let choices =
+        ["--network=existing", "--public-ip", "--spot=false", "--task-permissions=none", "--viewer=function-url"];
+    let rest = ["--alarm-email=none", "--log-retention-days=7", "--admin-email=a@example.com", "--region=us-east-1"];
+    let mut screen = Screen::new(site.command(&[&args[..], &choices, &rest].concat()), 100, 60);
+    screen.shows("Network of yours").shows("another");
+    let shown = screen.0.screen();
+    let items: Vec<_> = shown.lines().filter(|line| line.contains(" vpc-")).collect();
+    let (vpc, subnets) = &made[1];
+    let place = items.iter().position(|line| line.contains(vpc.as_str())).unwrap_or_else(|| panic!("{shown}"));
+    assert!(items[place].contains("10.8.0.0/16") && items.iter().any(|line| line.contains(&made[0].0)), "{shown}");
+    screen.answer("Network of yours", &format!("{}{ENTER}", DOWN.repeat(place)));
+    // The second of its subnets, and of no other network.
+    screen.shows(&subnets[0]).answer("Its subnets", &format!("{DOWN} {ENTER}")).ends(0);
+    let shown = screen.0.screen();
+    assert!(shown.contains(&format!("{vpc}, subnets {}", subnets[1])), "{shown}");
+    assert!(!shown.contains(&made[0].1[0]), "{shown}");
+    world::wait(sandbox.stop());
+}
+
+/// From the first check to the result, questions included.
+#[test]
+fn nothing_is_wrapped_on_a_narrow_terminal() {
+    const ROWS: u16 = 300;
+    let world = World::get();
+    let artifact = artifact(1).display().to_string();
+    for (name, columns) in [("t-fit40", 40), ("t-fit60", 60)] {
+        let site = Site::new(world.sandbox(), name);
+        let args = ["init", "--no-probe", "--artifact", &artifact];
+        let mut screen = Screen::new(site.command(&args), columns, ROWS);
+        screen.answer("Name of", &format!("\x15{name}\r")).answer("AWS region", ENTER);
+        screen
+            .answer("Containers reach", ENTER)
+            .answer("Containers run on", if ARCHITECTURE == "arm64" { ENTER } else { "\x1b[B\r" });
+        screen.answer("Run on spare", "n").answer("Commands may", ENTER).answer("Days that", "\r");
+        screen.answer("E-mail address that", "\r").answer("Log links", ENTER);
+        screen.answer("E-mail address of", "fit@example.com\r").answer("Go ahead?", ENTER);
+        screen.shows("The key is shown this once").ends(0);
+        // Cut in two, these could not be copied.
+        let whole = ["http://", "(in /", "sk_live_", "`runvoy "];
+        let wrapped = screen.wrapped(columns, ROWS);
+        let broken: Vec<_> =
+            wrapped.iter().filter(|line| !whole.iter().any(|text| line.trim_start().starts_with(text))).collect();
+        assert!(broken.is_empty(), "wrapped at {columns} columns: {broken:#?}\n{}", screen.0.screen());
+        assert!(wrapped.contains(&site.key()), "{wrapped:#?}");
+
+        // What there is already, and what changes of it.
+        let change = ["init", "--update", "--no-probe", "--stack-name", name, "--region=us-east-1"];
+        let change = [&change[..], &["--log-retention-days=30", "--spot", "--artifact", &artifact]].concat();
+        let mut screen = Screen::new(site.command(&change), columns, ROWS);
+        screen.answer("Make these changes?", ENTER).shows("endpoint").ends(0);
+        let wrapped = screen.wrapped(columns, ROWS);
+        let broken: Vec<_> =
+            wrapped.iter().filter(|line| !whole.iter().any(|text| line.trim_start().starts_with(text))).collect();
+        assert!(broken.is_empty(), "wrapped at {columns} columns: {broken:#?}\n{}", screen.0.screen());
+    }
 }
 
 /// In a sandbox that takes its time as AWS does, only faster.

@@ -1,7 +1,7 @@
 //! Updates and the ways back: from any machine, in words, and never at the cost of data or of what runs.
 
 use runvoy_sandbox::proxy::script::{Effect, Match};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     site::{ARCHITECTURE, Site, SlowCargo, artifact, between},
@@ -89,11 +89,43 @@ fn code_and_choices_change_in_place_and_go_back() {
     assert_eq!(release(), first);
     site.init(&["--rollback"]).code(3).says("no earlier release");
     site.run(&["--profile", "u-life", "whoami"]).code(0);
-    // What was gone back to is the newest release again, once it is asked for.
-    site.init(&["--update"]).code(0);
+    // What was gone back to is what runs: there is nothing to do.
     let mark = site.mark();
     site.init(&["--update"]).code(0);
     assert_eq!(site.mutations(mark), [""; 0]);
+}
+
+#[test]
+fn any_machine_knows_the_way_back() {
+    let site = Site::new(World::get().sandbox(), "u-back");
+    site.install();
+    let days = |days: &str| site.init(&["--update", "--log-retention-days", days]).code(0);
+    days("14");
+    let second = site.template();
+    days("30");
+    let third = site.template();
+
+    // Cut short on one machine, it goes on from another, and leads no further.
+    let elsewhere = site.elsewhere();
+    let executed = Match::client("cloudformation", "ExecuteChangeSet").about(site.name);
+    let held = site.sandbox.script().on(executed, Effect::HoldAfter);
+    let mut first = site.init_command(&["--rollback"]).spawn().unwrap();
+    world::wait(held.reached());
+    first.kill().unwrap();
+    first.wait().unwrap();
+    world::wait(held.gone());
+    assert_eq!(site.files(), ["config.yaml"]);
+    elsewhere.init(&["--rollback"]).code(0).says("Going back to version");
+    assert_eq!(site.template(), second);
+
+    // What ran before the next one is what was gone back to, not what was made last.
+    days("60");
+    assert_ne!(site.template(), third);
+    elsewhere.init(&["--rollback"]).code(0);
+    assert_eq!(site.template(), second);
+    site.init(&["--rollback"]).code(0);
+    assert!(site.template().contains("RetentionInDays: 7"), "{}", site.template());
+    elsewhere.init(&["--rollback"]).code(3).says("no earlier release");
 }
 
 #[test]
@@ -155,12 +187,15 @@ fn deployments_of_other_releases_are_understood_or_refused() {
     let ours = site.template();
     let version = format!("\"version\":\"{}\"", env!("CARGO_PKG_VERSION"));
 
-    // CloudFormation takes no update of the answers alone: there is nothing to change, now and later.
+    // Answers that change nothing that runs are remembered all the same.
+    let changed = site.init(&["--update", "--admin-email", "other@example.com"]).code(0);
+    changed.says("only what is remembered of it changes").says("execution history: no change");
+    assert!(site.template().contains("\"admin_email\":\"other@example.com\""), "{}", site.template());
     let mark = site.mark();
+    site.elsewhere().init(&["--update"]).code(0);
     site.init(&["--update", "--admin-email", "other@example.com"]).code(0);
-    assert_eq!(site.mutations(mark), ["PutObject"]);
-    site.init(&["--update", "--admin-email", "other@example.com"]).code(0);
-    assert_eq!(site.mutations(mark), ["PutObject"]);
+    assert_eq!(site.mutations(mark), [""; 0]);
+    site.init(&["--update", "--admin-email", "admin@example.com"]).code(0);
     assert_eq!(site.template(), ours);
 
     // An older release knew less.
@@ -188,6 +223,72 @@ fn deployments_of_other_releases_are_understood_or_refused() {
     assert_eq!(site.mutations(mark), [""; 0]);
     site.init(&["--rollback"]).code(0);
     assert_eq!(site.template(), ours);
+}
+
+/// The table of executions with other indexes than this release gives it.
+fn with_indexes(template: &str, indexes: &str, attributes: &str) -> String {
+    let (before, table) = template.split_once("  ExecutionsTable:\n").unwrap();
+    let (head, rest) = table.split_once("      AttributeDefinitions:\n").unwrap();
+    let (_, key) = rest.split_once("      KeySchema:\n").unwrap();
+    let (key, rest) = key.split_once("      GlobalSecondaryIndexes:\n").unwrap();
+    // All lines of the list are set in further than the next resource.
+    let end = rest.split_inclusive('\n').take_while(|line| line.starts_with("       ")).map(str::len).sum::<usize>();
+    format!(
+        "{before}  ExecutionsTable:\n{head}      AttributeDefinitions:\n{attributes}      KeySchema:\n{key}{indexes}{}",
+        &rest[end..]
+    )
+}
+
+#[test]
+fn indexes_change_one_update_after_the_other() {
+    let site = Site::new(World::get().sandbox(), "u-index");
+    site.install();
+    let ours = site.template();
+    let indexes = || {
+        let table =
+            site.aws("dynamodb", "DynamoDB_20120810.DescribeTable", &json!({ "TableName": "u-index-executions" }));
+        let list = table["Table"]["GlobalSecondaryIndexes"].as_array().cloned().unwrap_or_default();
+        let mut names: Vec<_> = list.iter().map(|index| index["IndexName"].as_str().unwrap().to_owned()).collect();
+        names.sort();
+        names
+    };
+    let wanted = indexes();
+    assert_eq!(wanted.len(), 2, "{wanted:?}");
+
+    // An older release had another index, and none of these.
+    let definition = |name: &str| format!("        - {{ AttributeName: {name}, AttributeType: S }}\n");
+    let attributes = ["execution_id", "started_at", "lock_name"].map(definition).concat();
+    let index = "      GlobalSecondaryIndexes:\n        - IndexName: by-lock\n          KeySchema: [{ AttributeName: lock_name, \
+                 KeyType: HASH }]\n          Projection: { ProjectionType: KEYS_ONLY }\n";
+    site.edit_template(|template| with_indexes(template, index, &attributes));
+    assert_eq!(indexes(), ["by-lock"]);
+    let planned = site.init(&["--update", "--dry-run", "--json"]).code(0);
+    let stages = plans(&planned)[1]["stages"].as_array().unwrap().clone();
+    assert_eq!(stages.len(), 3, "{stages:?}");
+    assert!(stages[1].as_str().unwrap().ends_with("everything else"), "{stages:?}");
+
+    // Killed between two of them; nobody is asked for what was done already.
+    let held = site
+        .sandbox
+        .script()
+        .on(Match::client("cloudformation", "ExecuteChangeSet").about(site.name).nth(2), Effect::HoldBefore);
+    let mut first = site.init_command(&["--update"]).spawn().unwrap();
+    world::wait(held.reached());
+    first.kill().unwrap();
+    let first = first.wait_with_output().unwrap();
+    let said = String::from_utf8(first.stderr).unwrap();
+    assert!(said.contains("takes 3 updates") && said.contains("✓ 1 of 3: new index"), "{said}");
+    world::wait(held.gone());
+    assert_eq!(indexes().len(), 2, "{:?}", indexes());
+
+    let mark = site.mark();
+    let second = site.init(&["--update"]).code(0).says("takes 2 updates").says("✓ 1 of 2: new index");
+    let executed = site.mutations(mark).into_iter().filter(|action| action == "ExecuteChangeSet").count();
+    assert_eq!((executed, indexes()), (2, wanted), "{}", second.stderr);
+    assert_eq!(site.template(), ours);
+    let mark = site.mark();
+    site.init(&["--update"]).code(0);
+    assert_eq!(site.mutations(mark), [""; 0]);
 }
 
 #[test]

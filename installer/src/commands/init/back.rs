@@ -8,16 +8,16 @@ use crate::{
     config::Config,
     deploy::{
         admin,
-        changes::Change,
+        changes::{Change, Stage},
         destroy::Site,
         estimate::Learned,
         existing::Existing,
         install::{Installation, Installed},
         interrupt::Interrupts,
         questions::Place,
-        release,
-        remembered::{Remembered, WayBack},
+        release::{self, Returned},
         report::Report,
+        stack,
         status::Move,
     },
     error::{Error, Result},
@@ -34,20 +34,20 @@ impl Init {
         interrupts: &mut Interrupts,
     ) -> Result<Report> {
         let bucket = name::bucket(&place.stack, &aws.account, &aws.region);
-        let remembered = self.way_back(aws, place);
-        let load = async {
-            let from = release::deployed(aws, &existing.stack).await?;
+        self.resume = Some(resume(place, &self.args));
+        let mut stack = existing.stack.clone();
+        if Move::from(stack.stack_status()) == Move::Wait {
             // While AWS changes the stack, it need not be one release or the other.
-            let is_changing = Move::from(existing.stack.stack_status()) == Move::Wait;
-            let way = match remembered.load().filter(|way| is_changing || way.leads_through(&from)) {
-                Some(begun) => begun,
-                None => WayBack { to: release::previous(aws, &bucket, &from).await?, from },
-            };
-            Ok((release::load(aws, &bucket, &way.to).await?, way))
+            let rest = stack::rest(aws, &stack, &existing.template, &self.progress);
+            stack = self.during(interrupts, aws, place, rest).await?;
+        }
+        let load = async {
+            let from = release::deployed(aws, &stack).await?;
+            let earlier = release::previous(aws, &bucket, &from).await?;
+            Ok((release::load(aws, &bucket, &earlier).await?, earlier))
         };
-        let (loaded, way) = interrupts.before(load).await?;
+        let (loaded, earlier) = interrupts.before(load).await?;
         interrupts.before(self.take_back(Site { aws, deployment: &place.stack })).await?;
-        let WayBack { to: earlier, .. } = &way;
         let title = format!("Going back to version {} of {}", earlier.version, earlier.created_at);
         self.progress.say(title);
         let Some(answers) = templates::answers(&loaded.template) else {
@@ -55,8 +55,7 @@ impl Init {
                 Error::new("the earlier release holds no answers that this runvoy can read").exit(exit::REFUSED)
             );
         };
-        self.resume = Some(resume(place, &self.args));
-        let guard = |changes: &[Change]| self.guard(changes, true);
+        let guard = |changes: &[Change], stages: &[Stage]| self.guard(changes, stages, true);
         let installation = Installation {
             aws,
             stack: &place.stack,
@@ -68,15 +67,10 @@ impl Init {
             restore: None,
         };
         let mut config = Config::load()?;
-        remembered.save(&way)?;
         let work = installation.roll_back(&loaded, &mut config);
         let installed = self.during(interrupts, aws, place, work).await?;
-        remembered.forget()?;
-        Ok(self.report(place, &answers, installed))
-    }
-
-    pub(super) fn way_back(&self, aws: &Aws, place: &Place) -> Remembered<WayBack> {
-        Remembered::way_back(self.config.path(), &aws.account, &aws.region, &place.stack)
+        let returned = Returned { aws: aws.clone(), bucket, release: earlier };
+        Ok(Report { returned: Some(returned), ..self.report(place, &answers, installed) })
     }
 
     /// A new key for the first admin.

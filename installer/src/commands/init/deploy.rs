@@ -7,7 +7,7 @@ use crate::{
     deploy::{
         answers::Answers,
         build::Source,
-        changes::Change,
+        changes::{Change, Stage},
         destroy::{self, Site},
         existing::Existing,
         install::Installation,
@@ -15,7 +15,7 @@ use crate::{
         plan,
         preflight::{self, Check},
         progress::Event,
-        questions::{self, Place},
+        questions::{self, Place, Vpc},
         rates::Rates,
         remembered::Remembered,
         report::Report,
@@ -42,11 +42,11 @@ impl Init {
         interrupts: &mut Interrupts,
     ) -> Result<Option<Report>> {
         let restore = self.args.restore.as_deref().map(Restore::open).transpose()?;
-        let remembered = Remembered::answers(self.config.path(), &aws.account, &aws.region, &place.stack);
+        let remembered = Remembered::new(self.config.path(), &aws.account, &aws.region, &place.stack);
         let ready = interrupts.before(self.prepare(aws, place, existing.as_ref(), &remembered)).await?;
         let Some(Ready { source, found, answers }) = ready else { return Ok(None) };
         self.resume = Some(resume(place, &self.args));
-        let guard = |changes: &[Change]| self.guard(changes, existing.is_some());
+        let guard = |changes: &[Change], stages: &[Stage]| self.guard(changes, stages, existing.is_some());
         let installation = Installation {
             aws,
             stack: &place.stack,
@@ -61,7 +61,6 @@ impl Init {
         let work = installation.install(source, found.service_linked_role, &mut config);
         let installed = self.during(interrupts, aws, place, work).await?;
         remembered.forget()?;
-        self.way_back(aws, place).forget()?;
         Ok(Some(self.report(place, &answers, installed)))
     }
 
@@ -71,18 +70,22 @@ impl Init {
         aws: &Aws,
         place: &Place,
         existing: Option<&Existing>,
-        remembered: &Remembered<Answers>,
+        remembered: &Remembered,
     ) -> Result<Option<Ready>> {
         let source = Source::find(self.args.artifact.as_deref())?;
         // Flags that make no sense are told before AWS is asked anything; questions come after what might make them vain.
         let ask = self.can_ask && (self.args.ask || existing.is_none());
-        let given = if ask { None } else { Some(self.answer(existing, remembered, false)?) };
+        let given = if ask { None } else { Some(self.answer(existing, remembered, None)?) };
         let exists = existing.is_some();
-        let found = preflight::run(aws, &place.stack, exists).await;
+        let networks = async {
+            let is_asked = ask && self.args.flags.leave_network_open();
+            if is_asked { questions::networks(aws).await } else { vec![] }
+        };
+        let (found, networks) = tokio::join!(Box::pin(preflight::run(aws, &place.stack, exists)), networks);
         self.check(&found.checks)?;
         let mut answers = match given {
             Some(given) => given,
-            None => self.answer(existing, remembered, true)?,
+            None => self.answer(existing, remembered, Some(&networks))?,
         };
         if !exists {
             // A subnet can't move: later runs leave it where it is.
@@ -122,11 +125,11 @@ impl Init {
         Err(Error::new("nothing was changed").hint(hint).exit(exit::REFUSED))
     }
 
-    fn answer(&self, existing: Option<&Existing>, remembered: &Remembered<Answers>, ask: bool) -> Result<Answers> {
+    fn answer(&self, existing: Option<&Existing>, remembered: &Remembered, asked: Option<&[Vpc]>) -> Result<Answers> {
         let before = existing.map(|existing| existing.answers.clone());
         // Those of a run that did not reach its end are worth as much as defaults.
         let defaults = if existing.is_none() { remembered.load() } else { None };
-        questions::answer(self.args.flags.clone(), before, defaults, ask)
+        questions::answer(self.args.flags.clone(), before, defaults, asked)
     }
 
     /// Tells what was found beforehand. A check that failed ends it here, with nothing changed.

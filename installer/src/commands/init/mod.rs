@@ -103,8 +103,12 @@ pub async fn run(args: Args) -> Result<()> {
         Err(error) => Event::Result(report::failure(error, resume, started.elapsed())),
     });
     match ended? {
-        Some(report) if is_json => report.shown(),
-        Some(report) => report.show().and_then(|()| report.shown()),
+        Some(report) => {
+            if !is_json {
+                report.show()?;
+            }
+            report.shown().await
+        }
         None => Ok(()),
     }
 }
@@ -189,6 +193,7 @@ impl Init {
             config: self.config.path().to_owned(),
             is_current: self.config.profile_name(None) == place.stack,
             installed,
+            returned: None,
         }
     }
 }

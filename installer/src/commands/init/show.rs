@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use dialoguer::Confirm;
 use serde_json::{Value, json};
 
 use super::Init;
@@ -10,7 +9,7 @@ use crate::{
     aws::Aws,
     deploy::{
         answers::Answers,
-        changes::{self, Change},
+        changes::{self, Change, Stage},
         estimate::{Estimate, Learned},
         existing::Existing,
         failure::{self, Card},
@@ -20,19 +19,19 @@ use crate::{
         rates::Rates,
     },
     error::{Error, Result, ResultExt as _},
-    exit, templates, ui,
+    exit, prompt, templates, ui,
 };
 
 impl Init {
     /// Whether these changes may be made to what is there already.
-    pub(super) fn guard(&self, changes: &[Change], exists: bool) -> Result<()> {
+    pub(super) fn guard(&self, changes: &[Change], stages: &[Stage], exists: bool) -> Result<()> {
         changes::check_data(changes, &self.args.allow_replacing)?;
         if !exists {
             return Ok(());
         }
-        self.emit_plan(changes::json(changes));
+        self.emit_plan(changes::json(changes, stages));
         self.show(|| {
-            changes::show(changes);
+            changes::show(changes, stages);
             Ok(())
         })?;
         if self.confirm("Make these changes?")? {
@@ -64,9 +63,10 @@ impl Init {
         self.show(|| plan::show(aws, &place.stack, answers, rates, existing.is_some()))?;
         if let Some(existing) = existing {
             let changes = changes::of_templates(&existing.template, &main)?;
-            self.emit_plan(changes::json(&changes));
+            let stages = changes::stages(&existing.template, &main)?;
+            self.emit_plan(changes::json(&changes, &stages));
             self.show(|| {
-                changes::show(&changes);
+                changes::show(&changes, &stages);
                 Ok(())
             })?;
         }
@@ -95,8 +95,7 @@ impl Init {
     }
 
     pub(super) fn confirm(&self, question: &str) -> Result<bool> {
-        let ask = || Confirm::new().with_prompt(question).default(true).interact();
-        if self.can_ask { Ok(self.progress.suspend(ask)?) } else { Ok(true) }
+        if self.can_ask { self.progress.suspend(|| prompt::confirm(question, true)) } else { Ok(true) }
     }
 
     /// What is known of a failure, at length.

@@ -18,7 +18,7 @@ use crate::{
     templates::{self, Group, ResourceInfo},
 };
 pub use diff::of_templates;
-pub use indexes::check_indexes;
+pub use indexes::{Stage, stages};
 pub use show::show;
 
 /// The flag that allows what [`check_data`] refuses.
@@ -183,9 +183,16 @@ fn of_resource(found: &ResourceChange, resources: &Resources) -> Option<Change> 
     Some(change)
 }
 
+impl Change {
+    /// Whether only what people read of it changes, or what the deployment remembers.
+    fn is_note(&self) -> bool {
+        self.action == Action::Modify && self.replacement == Replacement::No && self.properties.is_empty()
+    }
+}
+
 /// Whether nothing but the functions' code becomes another.
 pub fn is_code_only(changes: &[Change]) -> bool {
-    let direct: Vec<_> = changes.iter().filter(|change| !change.derived).collect();
+    let direct: Vec<_> = changes.iter().filter(|change| !change.derived && !change.is_note()).collect();
     let is_code = |change: &&Change| {
         change.kind == "AWS::Lambda::Function"
             && change.action == Action::Modify
@@ -227,9 +234,22 @@ fn loss(change: &Change) -> String {
     format!("{what} (`{logical}`, {group}) {event}, and {fate}")
 }
 
-/// The changes as data.
-pub fn json(changes: &[Change]) -> Value {
-    serde_json::json!({ "code_only": is_code_only(changes), "resources": changes })
+/// Whether all of these changes are among those that were `allowed`, and no worse.
+pub fn covers(allowed: &[Change], changes: &[Change]) -> bool {
+    let is_allowed = |change: &Change| {
+        let same = |one: &&Change| one.logical == change.logical && one.action == change.action;
+        allowed.iter().find(same).is_some_and(|one| one.replacement >= change.replacement)
+    };
+    changes.iter().all(is_allowed)
+}
+
+/// The changes as data, with the updates that they take if it is more than one.
+pub fn json(changes: &[Change], stages: &[Stage]) -> Value {
+    let mut json = serde_json::json!({ "code_only": is_code_only(changes), "resources": changes });
+    if !stages.is_empty() {
+        json["stages"] = stages.iter().map(|stage| stage.what.as_str()).collect();
+    }
+    json
 }
 
 #[cfg(test)]

@@ -2,14 +2,25 @@
 
 use console::style;
 
-use super::{Action, Change, Replacement, is_code_only};
-use crate::{templates::Group, ui};
+use super::{Action, Change, Replacement, Stage, is_code_only};
+use crate::{fold, templates::Group, ui};
 
-/// Shows the changes on stderr.
-pub fn show(changes: &[Change]) {
-    for line in lines(changes) {
-        ui::note(line);
+/// Shows the changes on stderr, and the updates that they take if it is more than one.
+pub fn show(changes: &[Change], stages: &[Stage]) {
+    for line in lines(changes).into_iter().chain(steps(stages)) {
+        ui::note(fold::shown(&line));
     }
+}
+
+pub(super) fn steps(stages: &[Stage]) -> Vec<String> {
+    if stages.is_empty() {
+        return vec![];
+    }
+    let why =
+        format!("AWS makes or removes one index of a table at a time, so that this takes {} updates:", stages.len());
+    let numbered =
+        stages.iter().zip(1..).map(|(stage, number)| format!("  {number} of {}: {}", stages.len(), stage.what));
+    [why].into_iter().chain(numbered).collect()
 }
 
 pub(super) fn lines(changes: &[Change]) -> Vec<String> {
@@ -20,7 +31,10 @@ pub(super) fn lines(changes: &[Change]) -> Vec<String> {
     if is_code_only(changes) {
         return vec![format!("{}: new code, in place; nothing else changes", Group::Api), history];
     }
-    let (told, silent): (Vec<_>, Vec<_>) = changes.iter().partition(|change| !change.derived && !is_note(change));
+    let (told, silent): (Vec<_>, Vec<_>) = changes.iter().partition(|change| !change.derived && !change.is_note());
+    if told.is_empty() {
+        return vec!["only what is remembered of it changes: all that runs stays as it is".into(), history];
+    }
     let mut groups: Vec<Group> = Vec::new();
     for change in &told {
         if !groups.contains(&change.group) {
@@ -42,11 +56,6 @@ pub(super) fn lines(changes: &[Change]) -> Vec<String> {
         lines.push(style(text).for_stderr().dim().to_string());
     }
     lines
-}
-
-/// Whether only what people read of it changes.
-fn is_note(change: &Change) -> bool {
-    change.action == Action::Modify && change.replacement == Replacement::No && change.properties.is_empty()
 }
 
 fn line(change: &Change) -> String {

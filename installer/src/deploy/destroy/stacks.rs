@@ -169,7 +169,7 @@ async fn at_rest(aws: &Aws, operation: &Operation<'_>, step: &Step) -> Result<Op
             return Ok(Some(stack));
         }
         step.detail(&format!("it is `{status}`: waiting for the end of that"));
-        watch::follow(aws, operation.id, Since::Beginning, operation.descriptions, step).await?;
+        watch::follow(aws, operation.id, Since::Beginning(&|_| {}), operation.descriptions, step).await?;
     }
 }
 

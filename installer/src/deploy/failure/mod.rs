@@ -18,6 +18,7 @@ use super::watch::End;
 use crate::{
     aws::Aws,
     error::{Error, Result},
+    fold::wrap,
     ui,
 };
 use advice::{Place, advise};
@@ -179,28 +180,6 @@ pub fn show(error: &Error) {
 /// The card as data.
 pub fn json(card: &Card) -> Value {
     serde_json::to_value(card).unwrap_or_default()
-}
-
-/// Breaks text at spaces. What stands in backticks stays in one piece, so that a command can be copied.
-fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut quoted = false;
-    let is_break = |c: char| {
-        quoted ^= c == '`';
-        c == ' ' && !quoted
-    };
-    for word in text.split(is_break).filter(|word| !word.is_empty()) {
-        let Some(line) = lines.last_mut() else { continue };
-        if line.is_empty() {
-            line.push_str(word);
-        } else if console::measure_text_width(line) + 1 + console::measure_text_width(word) > width {
-            lines.push(word.to_owned());
-        } else {
-            line.push(' ');
-            line.push_str(word);
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

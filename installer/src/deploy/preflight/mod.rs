@@ -24,6 +24,7 @@ use tokio::time::timeout;
 use super::{answers::Answers, estimate::Learned};
 use crate::{
     aws::{Aws, CallError},
+    fold::{self, NARROW, wrap},
     ui,
 };
 pub use service_role::create_service_linked_role;
@@ -178,19 +179,10 @@ pub fn failed(checks: &[Check]) -> bool {
     checks.iter().any(|check| matches!(check.outcome, Outcome::Fail { .. }))
 }
 
-/// A line for each check on stderr, with a hint where there is something to do.
+/// A line for each check on stderr, with a hint where there is something to do; more where the terminal is narrow.
 pub fn show(checks: &[Check]) {
-    for check in checks {
-        let (mark, text, hint) = match &check.outcome {
-            Outcome::Pass(text) => (style("✓").green(), text, None),
-            Outcome::Fail { problem, hint } => (style("✗").red().bold(), problem, Some(hint)),
-            Outcome::Unknown { why, hint } => (style("?").yellow().bold(), why, Some(hint)),
-        };
-        ui::note(format_args!("{} {:<19} {}", mark.for_stderr(), check.name, ui::printable(text)));
-        if let Some(hint) = hint {
-            ui::note(format_args!("  {:<19} {} {hint}", "", style("hint:").for_stderr().cyan()));
-        }
-    }
+    let width = fold::columns();
+    checks.iter().flat_map(|check| check.lines(width)).for_each(ui::note);
 }
 
 /// The checks for machines: `[{"name", "outcome": "pass" | "fail" | "unknown", "text", "hint"?}]`.
@@ -198,7 +190,33 @@ pub fn json(checks: &[Check]) -> Value {
     checks.iter().map(Check::json).collect()
 }
 
+/// Columns of a mark and a name.
+const LABEL: usize = 22;
+
 impl Check {
+    fn lines(&self, width: Option<usize>) -> Vec<String> {
+        let (mark, text, hint) = match &self.outcome {
+            Outcome::Pass(text) => (style("✓").green(), text, None),
+            Outcome::Fail { problem, hint } => (style("✗").red().bold(), problem, Some(hint)),
+            Outcome::Unknown { why, hint } => (style("?").yellow().bold(), why, Some(hint)),
+        };
+        let hint = hint.map(|hint| format!("{} {hint}", style("hint:").for_stderr().cyan()));
+        let texts = [Some(ui::printable(text).into_owned()), hint];
+        let narrow = width.is_some_and(|width| width < NARROW);
+        let indent = if narrow { 4 } else { LABEL };
+        let lines = texts.into_iter().flatten().flat_map(|text| match width {
+            Some(width) => wrap(&text, width.saturating_sub(indent)),
+            None => vec![text],
+        });
+        let mut lines: Vec<_> = lines.map(|line| format!("{:indent$}{line}", "")).collect();
+        let title = format!("{} {:<19} ", mark.for_stderr(), self.name);
+        match lines.first_mut() {
+            Some(first) if !narrow => *first = title + first.trim_start(),
+            _ => lines.insert(0, title.trim_end().to_owned()),
+        }
+        lines
+    }
+
     fn json(&self) -> Value {
         let name = self.name;
         match &self.outcome {
@@ -258,6 +276,22 @@ mod tests {
         assert_eq!(json(&checks)[1], json!({ "name": "x", "outcome": "unknown", "text": "no idea", "hint": "look" }));
         checks.push(check(Outcome::fail("full", "make room")));
         assert!(failed(&checks));
+    }
+
+    #[test]
+    fn checks_fit_their_terminal() {
+        let check =
+            Check { name: "permissions", outcome: Outcome::unknown("one may not ask", "allow `iam:Simulate` first") };
+        let lines = |width| {
+            let lines = check.lines(width);
+            lines.iter().map(|line| console::strip_ansi_codes(line).into_owned()).collect::<Vec<_>>()
+        };
+        let hint = format!("{:22}hint: allow `iam:Simulate` first", "");
+        assert_eq!(lines(None), ["? permissions         one may not ask".to_owned(), hint]);
+        assert_eq!(
+            lines(Some(20)),
+            ["? permissions", "    one may not ask", "    hint: allow", "    `iam:Simulate`", "    first"]
+        );
     }
 
     #[tokio::test]

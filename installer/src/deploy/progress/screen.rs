@@ -8,6 +8,7 @@ use std::{
 use console::{Term, measure_text_width};
 
 use super::{frame, tree::Tree};
+use crate::fold::fold;
 
 pub(super) struct Screen {
     out: Box<dyn Write + Send>,
@@ -33,7 +34,8 @@ impl Screen {
 
     /// Has a text written above the live lines.
     pub(super) fn keep(&mut self, text: Option<String>) {
-        self.kept.extend(text.iter().flat_map(|text| text.split('\n').map(str::to_owned)));
+        let (_, columns) = (self.size)();
+        self.kept.extend(text.iter().flat_map(|text| fold(text, columns.saturating_sub(1))));
     }
 
     /// Leaves the terminal to somebody else, without the live lines, or takes it back.

@@ -1,11 +1,14 @@
 //! The prompts: one a choice, each with what it costs or risks.
 
-use dialoguer::{Confirm, Input, Select};
-
-use super::flags::{self, AlarmEmail};
+use super::{
+    Vpc,
+    flags::{self, AlarmEmail},
+    found::Subnet,
+};
 use crate::{
     deploy::answers::{Answers, Architecture, Network, TaskPermissions, Viewer},
     error::Result,
+    prompt::{self, confirm, input},
 };
 
 pub(super) fn network(default: Network) -> Result<Network> {
@@ -18,15 +21,36 @@ pub(super) fn network(default: Network) -> Result<Network> {
     select("Containers reach the internet by", &items, &Network::ALL, default)
 }
 
-pub(super) fn vpc(default: Option<&str>) -> Result<String> {
-    input("Id of the network (vpc-…)", default, |text| flags::vpc(text).map(drop))
+/// One of those that are there, or any other.
+pub(super) fn vpc(default: Option<&str>, found: &[Vpc]) -> Result<String> {
+    let items: Vec<_> =
+        found.iter().map(|vpc| format!("{}: {}", vpc.id, vpc.about)).chain(["another".into()]).collect();
+    if !found.is_empty() {
+        let items: Vec<_> = items.iter().map(String::as_str).collect();
+        let present = default.and_then(|default| found.iter().position(|vpc| vpc.id == default));
+        let index = present.unwrap_or(if default.is_some() { found.len() } else { 0 });
+        let question = "Network of yours: commands reach all that can be reached from there, at its ways out's price";
+        if let Some(vpc) = found.get(prompt::select(question, &items, index)?) {
+            return Ok(vpc.id.clone());
+        }
+    }
+    input("Id of the network (vpc-…), whose ways out commands have", default, |text| flags::vpc(text).map(drop))
 }
 
-pub(super) fn subnets(default: &[String]) -> Result<Vec<String>> {
+/// Some of those of the network, or what is typed.
+pub(super) fn subnets(default: &[String], found: &[Subnet]) -> Result<Vec<String>> {
+    let question = "Its subnets for containers; without a way to AWS's services, no command starts";
+    if !found.is_empty() && default.iter().all(|id| found.iter().any(|subnet| subnet.id == *id)) {
+        let items: Vec<_> = found.iter().map(|subnet| format!("{}: {}", subnet.id, subnet.about)).collect();
+        let items: Vec<_> = items.iter().map(String::as_str).collect();
+        let chosen: Vec<_> = found.iter().map(|subnet| default.contains(&subnet.id)).collect();
+        let chosen = prompt::several(question, &items, &chosen)?;
+        return Ok(chosen.into_iter().filter_map(|index| Some(found.get(index)?.id.clone())).collect());
+    }
     let default = default.join(",");
     let check = |text: &str| text.split(',').try_for_each(|id| flags::subnet(id.trim()).map(drop));
     let default = (!default.is_empty()).then_some(default.as_str());
-    let text = input("Its subnets for containers (subnet-…, commas between)", default, check)?;
+    let text = input(&format!("{question} (subnet-…, commas between)"), default, check)?;
     Ok(text.split(',').map(|id| id.trim().to_owned()).collect())
 }
 
@@ -60,18 +84,26 @@ pub(super) fn policies(default: &[String]) -> Result<Vec<String>> {
         0 => Err("name at least one".to_owned()),
         _ => text.split_whitespace().try_for_each(|arn| flags::policy(arn).map(drop)),
     };
-    let text = input("ARNs of these policies", (!default.is_empty()).then_some(default.as_str()), check)?;
+    let text = input(
+        "ARNs of these policies; whoever has a key may do all that they allow",
+        (!default.is_empty()).then_some(default.as_str()),
+        check,
+    )?;
     Ok(text.split_whitespace().map(str::to_owned).collect())
 }
 
 pub(super) fn image(answers: &Answers) -> Result<String> {
     // A private network can't reach the default one.
     let default = super::reachable(answers).then_some(answers.image.as_str());
-    input("Image of executions that name none, from this account's ECR", default, |text| {
-        let image = flags::image_reference(text)?;
-        let reachable = super::reachable(&Answers { image, ..answers.clone() });
-        if reachable { Ok(()) } else { Err(format!("must look like `{}`", super::ECR_EXAMPLE)) }
-    })
+    input(
+        "Image of executions that name none, from this account's ECR; each pulls it anew, so that a large one starts late",
+        default,
+        |text| {
+            let image = flags::image_reference(text)?;
+            let reachable = super::reachable(&Answers { image, ..answers.clone() });
+            if reachable { Ok(()) } else { Err(format!("must look like `{}`", super::ECR_EXAMPLE)) }
+        },
+    )
 }
 
 pub(super) fn retention(default: u32) -> Result<u32> {
@@ -96,24 +128,13 @@ pub(super) fn viewer(default: Viewer) -> Result<Viewer> {
 
 pub(super) fn admin_email(default: &str) -> Result<String> {
     let default = (!default.is_empty()).then_some(default);
-    input("E-mail address of the first admin", default, |text| flags::email(text).map(drop))
+    input("E-mail address of the first admin, whose key may do everything in runvoy", default, |text| {
+        flags::email(text).map(drop)
+    })
 }
 
-fn select<T: Copy + PartialEq>(prompt: &str, items: &[&str], values: &[T], default: T) -> Result<T> {
+fn select<T: Copy + PartialEq>(question: &str, items: &[&str], values: &[T], default: T) -> Result<T> {
     let index = values.iter().position(|value| *value == default).unwrap_or_default();
-    let chosen = Select::new().with_prompt(prompt).items(items).default(index).interact()?;
+    let chosen = prompt::select(question, items, index)?;
     Ok(values.get(chosen).copied().unwrap_or(default))
-}
-
-fn confirm(prompt: &str, default: bool) -> Result<bool> {
-    Ok(Confirm::new().with_prompt(prompt).default(default).interact()?)
-}
-
-fn input(prompt: &str, default: Option<&str>, check: impl Fn(&str) -> Result<(), String>) -> Result<String> {
-    let input = Input::<String>::new().with_prompt(prompt);
-    let input = match default {
-        Some(default) => input.default(default.to_owned()),
-        None => input,
-    };
-    Ok(input.validate_with(|text: &String| check(text)).interact_text()?)
 }

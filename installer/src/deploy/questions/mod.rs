@@ -2,6 +2,7 @@
 
 mod ask;
 mod flags;
+mod found;
 mod place;
 
 use std::process::Command;
@@ -15,6 +16,7 @@ use crate::{
 };
 
 pub use flags::Flags;
+pub use found::{Vpc, networks};
 pub use place::{NameFlags, Place, default_region, place, region};
 
 /// AWS attaches no more to a role, unless it is asked for a higher limit.
@@ -23,11 +25,18 @@ const MOST_POLICIES: usize = 10;
 const ECR_EXAMPLE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/terraform:1.10.5";
 
 /// The choices: `deployed` are those of the deployment as it is. Exit code 2 for choices that contradict each other, 5
-/// for a change that a deployment can't make without harm to what runs.
-pub fn answer(flags: Flags, deployed: Option<Answers>, remembered: Option<Answers>, ask: bool) -> Result<Answers> {
+/// for a change that a deployment can't make without harm to what runs. Whoever is to be asked has these networks to choose
+/// from.
+pub fn answer(
+    flags: Flags,
+    deployed: Option<Answers>,
+    remembered: Option<Answers>,
+    asked: Option<&[Vpc]>,
+) -> Result<Answers> {
+    let ask = asked.is_some();
     let mut answers = deployed.clone().or(remembered).unwrap_or_else(defaults);
     answers.version = env!("CARGO_PKG_VERSION").to_owned();
-    network(&flags, &mut answers, ask)?;
+    network(&flags, &mut answers, asked)?;
     answers.architecture = choose(flags.architecture, answers.architecture, ask, ask::architecture)?;
     answers.spot = choose(flags.spot, answers.spot, ask, ask::spot)?;
     permissions(&flags, &mut answers, ask)?;
@@ -55,7 +64,15 @@ fn choose<T>(flag: Option<T>, before: T, ask: bool, question: impl FnOnce(T) -> 
     }
 }
 
-fn network(flags: &Flags, answers: &mut Answers, ask: bool) -> Result<()> {
+impl Flags {
+    /// Whether they leave open which of the networks that are there it could be.
+    pub fn leave_network_open(&self) -> bool {
+        matches!(self.network, None | Some(Network::Existing)) && (self.vpc_id.is_none() || self.subnet_ids.is_empty())
+    }
+}
+
+fn network(flags: &Flags, answers: &mut Answers, asked: Option<&[Vpc]>) -> Result<()> {
+    let ask = asked.is_some();
     answers.network = choose(flags.network, answers.network, ask, ask::network)?;
     let named = flags.vpc_id.is_some() || !flags.subnet_ids.is_empty() || flags.public_ip.is_some();
     if answers.network != Network::Existing {
@@ -67,13 +84,17 @@ fn network(flags: &Flags, answers: &mut Answers, ask: bool) -> Result<()> {
         return Ok(());
     }
     answers.vpc_id = match &flags.vpc_id {
-        None if ask => Some(ask::vpc(answers.vpc_id.as_deref())?),
-        given => given.clone().or_else(|| answers.vpc_id.take()),
+        None => match asked {
+            Some(found) => Some(ask::vpc(answers.vpc_id.as_deref(), found)?),
+            None => answers.vpc_id.take(),
+        },
+        given => given.clone(),
     };
     if !flags.subnet_ids.is_empty() {
         answers.subnet_ids.clone_from(&flags.subnet_ids);
-    } else if ask {
-        answers.subnet_ids = ask::subnets(&answers.subnet_ids)?;
+    } else if let Some(found) = asked {
+        let vpc = found.iter().find(|vpc| Some(&vpc.id) == answers.vpc_id.as_ref());
+        answers.subnet_ids = ask::subnets(&answers.subnet_ids, vpc.map_or(&[], |vpc| &vpc.subnets))?;
     }
     answers.public_ip = choose(flags.public_ip, answers.public_ip, ask, ask::public_ip)?;
     if answers.vpc_id.is_none() || answers.subnet_ids.is_empty() {

@@ -4,12 +4,11 @@ use aws_config::{
     environment::EnvironmentVariableRegionProvider, meta::region::RegionProviderChain,
     profile::ProfileFileRegionProvider,
 };
-use dialoguer::{Input, Select};
 use runvoy_api::infra::validate_stack_name;
 
 use crate::{
     error::{Error, Result},
-    exit,
+    exit, prompt,
 };
 
 /// The name of a deployment that nobody named.
@@ -112,9 +111,9 @@ fn stack_name(text: &str) -> Result<String, String> {
 }
 
 fn ask_name() -> Result<String> {
-    let check = |text: &String| stack_name(text).map(drop);
-    let prompt = Input::<String>::new().with_prompt("Name of the deployment").default(DEFAULT_NAME.to_owned());
-    Ok(prompt.validate_with(check).interact_text()?)
+    prompt::input("Name of the deployment; it can't be changed later", Some(DEFAULT_NAME), |text| {
+        stack_name(text).map(drop)
+    })
 }
 
 /// The profile's region comes first, then the usual ones, then any.
@@ -123,13 +122,11 @@ fn ask_region(default: Option<&str>) -> Result<String> {
     let first = default.map(|name| (name, "the default of your AWS settings"));
     let choices: Vec<_> = first.into_iter().chain(usual.copied()).collect();
     let items = choices.iter().map(|(name, what)| format!("{name:<15} {what}")).chain(["another".to_owned()]);
-    let chosen = Select::new().with_prompt("AWS region").items(items).default(0).interact()?;
-    match choices.get(chosen) {
+    let items: Vec<_> = items.collect();
+    let items: Vec<_> = items.iter().map(String::as_str).collect();
+    match choices.get(prompt::select("AWS region; it can't be changed later, and prices differ a little", &items, 0)?) {
         Some((name, _)) => Ok((*name).to_owned()),
-        None => {
-            let check = |text: &String| region(text).map(drop);
-            Ok(Input::<String>::new().with_prompt("AWS region").validate_with(check).interact_text()?)
-        }
+        None => prompt::input("AWS region", None, |text| region(text).map(drop)),
     }
 }
 

@@ -16,11 +16,11 @@ fn flags(line: &str) -> Flags {
 }
 
 fn first(line: &str) -> Result<Answers> {
-    answer(flags(&format!("--admin-email a@example.com {line}")), None, None, false)
+    answer(flags(&format!("--admin-email a@example.com {line}")), None, None, None)
 }
 
 fn then(line: &str, deployed: &Answers) -> Result<Answers> {
-    answer(flags(line), Some(deployed.clone()), None, false)
+    answer(flags(line), Some(deployed.clone()), None, None)
 }
 
 #[test]

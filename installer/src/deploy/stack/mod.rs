@@ -3,6 +3,7 @@
 mod change_set;
 mod remove;
 mod settle;
+mod staged;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,7 @@ use runvoy_api::infra;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    changes::{self, Change},
+    changes::{self, Change, Stage},
     estimate::{Estimate, Learned},
     failure::Operation,
     progress::{Progress, Step},
@@ -26,7 +27,7 @@ use crate::{
 use change_set::{ChangeSet, Executed, Made};
 pub use remove::cancel_update;
 pub(super) use remove::{Hard, Stuck, request as request_deletion, stuck};
-pub use settle::check_way_out;
+pub use settle::{check_way_out, rest};
 
 /// The largest template, in bytes, that CloudFormation takes without a bucket.
 const LARGEST_BODY: usize = 51_200;
@@ -44,8 +45,11 @@ pub struct Wanted<'a> {
     /// Where AWS can read that template, if it was uploaded. Larger ones have to be.
     pub template_url: Option<String>,
     /// Its parameters.
-    pub parameters: Vec<(&'static str, String)>,
+    pub parameters: Vec<(&'a str, String)>,
 }
+
+/// Whether these changes may be made, in so many updates.
+pub type Guard<'a> = &'a (dyn Fn(&[Change], &[Stage]) -> Result<()> + Sync);
 
 /// What has become of it.
 pub struct Deployed {
@@ -127,21 +131,24 @@ fn is_missing(message: &str) -> bool {
 /// Makes the stack what it should be, from whatever state it is in. What runs there already is seen through first, and is
 /// the end of it if it leads to just that; a stack that is as it should be is only looked at.
 ///
-/// `guard` sees the changes before they are made, and may refuse them.
+/// `guard` sees the changes before they are made, and may refuse them. Where they take several updates, it sees them all
+/// before the first.
 ///
 /// # Errors
 /// What the guard refuses; and what fails, with a [`Card`](super::failure::Card) that tells why.
 pub async fn deploy(
     aws: &Aws,
     wanted: &Wanted<'_>,
-    guard: &mut dyn FnMut(&[Change]) -> Result<()>,
+    guard: Guard<'_>,
     learned: &Learned,
     step: &Step,
     progress: &Progress,
 ) -> Result<Deployed> {
     let descriptions = templates::descriptions(wanted.template)?;
     let mut changed = false;
-    for _ in 0..ROUNDS {
+    let (mut rounds, mut staged) = (0, 0);
+    let mut allowed: Option<Vec<Change>> = None;
+    while rounds < ROUNDS {
         let settled = settle::settle(aws, wanted, &descriptions, step, progress).await?;
         changed |= settled.changed;
         let stack = settled.stack;
@@ -149,21 +156,43 @@ pub async fn deploy(
             Some(stack) => Some(template(aws, stack.stack_id().unwrap_or(&wanted.name)).await?),
             None => None,
         };
+        let mut stages = Vec::new();
         if let (Some(stack), Some(deployed)) = (&stack, &deployed_template) {
             if status::is_sound(stack.stack_status()) && wanted.matches(stack) && is_same(deployed, wanted.template) {
                 return Ok(Deployed::of(stack, changed));
             }
-            changes::check_indexes(deployed, wanted.template)?;
+            stages = changes::stages(deployed, wanted.template)?;
         }
+        if let (Some(stack), Some(stage), true) = (&stack, stages.first(), allowed.is_some()) {
+            let place = (staged + 1, staged + stages.len());
+            if staged::run_first(aws, wanted, stack, stage, place, learned, progress).await? {
+                (staged, changed) = (staged + 1, true);
+            } else {
+                rounds += 1;
+            }
+            continue;
+        }
+        rounds += 1;
         let set = match change_set::make(aws, wanted, stack.as_ref(), &descriptions).await? {
             Made::Ready(set) => set,
             Made::Superfluous => return done(aws, wanted, changed).await,
             Made::Overtaken => continue,
         };
         let changes = changes::of_change_set(&set.changes, deployed_template.as_deref(), wanted.template)?;
-        if let Err(refusal) = guard(&changes) {
+        if !allowed.as_ref().is_some_and(|allowed| changes::covers(allowed, &changes)) {
+            if let Err(refusal) = guard(&changes, &stages) {
+                change_set::delete(aws, &set.id).await?;
+                return Err(refusal);
+            }
+            allowed = Some(changes.clone());
+        }
+        if !stages.is_empty() {
+            // It was only to see what AWS makes of it all.
             change_set::delete(aws, &set.id).await?;
-            return Err(refusal);
+            continue;
+        }
+        if staged > 0 {
+            step.detail(&format!("{0} of {0}, and the last", staged + 1));
         }
         step.expect(estimate(wanted.template, stack.is_none(), &changes, learned)?);
         if run(aws, wanted, &set, &descriptions, step).await? {
@@ -175,9 +204,8 @@ pub async fn deploy(
     Err(Error::new(problem).hint("wait until that is over, then run the same command again"))
 }
 
-/// AWS may give a template back with another end of its last line.
 fn is_same(deployed: &str, wanted: &str) -> bool {
-    templates::without_answers(deployed).trim_end() == templates::without_answers(wanted).trim_end()
+    templates::returned(deployed) == templates::returned(wanted)
 }
 
 fn estimate(template: &str, is_new: bool, changes: &[Change], learned: &Learned) -> Result<Estimate> {

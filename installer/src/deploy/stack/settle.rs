@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use aws_sdk_cloudformation::types::{ResourceStatus, Stack, StackStatus};
+use aws_sdk_cloudformation::{
+    primitives::DateTime,
+    types::{ResourceStatus, Stack, StackEvent, StackStatus},
+};
+use runvoy_api::id::rfc3339;
+use time::OffsetDateTime;
 use tokio::time::sleep;
 
 use super::{Wanted, change_set, check_ours, find, remove, token};
@@ -13,10 +18,10 @@ use crate::{
         failure::Operation,
         progress::{Progress, Step},
         status::{Move, Row},
-        watch::{self, End, Since},
+        watch::{self, Since},
     },
     error::{Error, Result, ResultExt as _},
-    exit,
+    exit, templates,
 };
 
 /// AWS may show a stack as busy for a moment after its events have told the end.
@@ -56,8 +61,13 @@ pub(super) async fn settle(
             Move::Update => return Ok(Settled { stack: Some(stack), changed }),
             Move::Wait => {
                 tell(progress, name, stack.stack_status());
-                let end = watch::follow(aws, id, Since::Beginning, descriptions, step).await?;
-                if is_ours(&end, wanted) {
+                let recognise = |first: &StackEvent| {
+                    if is_ours(first.client_request_token(), wanted) {
+                        progress.say(format!("stack `{name}`: going on with {}", begun(first)));
+                    }
+                };
+                let end = watch::follow(aws, id, Since::Beginning(&recognise), descriptions, step).await?;
+                if is_ours(end.token.as_deref(), wanted) {
                     operation.expect(aws, end, &[StackStatus::CreateComplete, StackStatus::UpdateComplete]).await?;
                     changed = true;
                 }
@@ -78,6 +88,17 @@ pub(super) async fn settle(
     }
 }
 
+/// Sees through what runs on a stack, wherever that leads.
+pub async fn rest(aws: &Aws, stack: &Stack, template: &str, progress: &Progress) -> Result<Stack> {
+    let (name, id) = (stack.stack_name().unwrap_or_default(), stack.stack_id().unwrap_or_default());
+    let step = progress.step("settle", "see through what is under way");
+    tell(progress, name, stack.stack_status());
+    watch::follow(aws, id, Since::Beginning(&|_| {}), &templates::descriptions(template)?, &step).await?;
+    sleep(LAG).await;
+    step.done("");
+    find(aws, id).await?.ok_or_else(|| Error::new(format!("stack `{name}` has vanished")))
+}
+
 /// Says in what state the stack was found, and what is done about it.
 fn tell(progress: &Progress, name: &str, status: Option<&StackStatus>) {
     let Some(row) = status.and_then(Row::of) else {
@@ -88,8 +109,17 @@ fn tell(progress: &Progress, name: &str, status: Option<&StackStatus>) {
 }
 
 /// Whether an operation was begun by a run that wanted just the same.
-fn is_ours(end: &End, wanted: &Wanted<'_>) -> bool {
-    end.token.as_deref().is_some_and(|token| token.starts_with(&wanted.mark()))
+fn is_ours(token: Option<&str>, wanted: &Wanted<'_>) -> bool {
+    token.is_some_and(|token| token.starts_with(&wanted.mark()))
+}
+
+/// What an operation's first event tells of it.
+fn begun(first: &StackEvent) -> String {
+    let status = first.resource_status().map_or("", ResourceStatus::as_str);
+    let what = if status.starts_with("CREATE") { "creation" } else { "update" };
+    let seconds = first.timestamp().map_or(0, DateTime::secs);
+    let time = OffsetDateTime::from_unix_timestamp(seconds).map(rfc3339).unwrap_or_default();
+    format!("the {what} that an earlier run of this command began at {time}")
 }
 
 /// Refuses a stack that none of our calls leads out of.

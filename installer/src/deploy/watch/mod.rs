@@ -34,11 +34,11 @@ const UNREACHABLE: Duration = Duration::from_secs(600);
 const FINAL_CODES: [&str; 3] = ["AccessDenied", "AccessDeniedException", "ValidationError"];
 
 /// From where on events are news.
-pub(super) enum Since {
+pub(super) enum Since<'a> {
     /// After this one; from the first if there is none.
     After(Option<String>),
-    /// From the beginning of the operation that runs.
-    Beginning,
+    /// From the beginning of the operation that runs, of whose first event this is told.
+    Beginning(&'a (dyn Fn(&StackEvent) + Sync)),
 }
 
 /// Where a stack came to rest, and what went wrong first if anything did.
@@ -67,7 +67,7 @@ pub(super) async fn newest(aws: &Aws, stack: &str) -> Result<Option<String>> {
 pub(super) async fn follow(
     aws: &Aws,
     stack: &str,
-    mut since: Since,
+    mut since: Since<'_>,
     descriptions: &BTreeMap<String, String>,
     step: &Step,
 ) -> Result<End> {
@@ -78,6 +78,9 @@ pub(super) async fn follow(
         match news(aws, stack, &since).await {
             Ok(events) => {
                 heard = Instant::now();
+                if let (Since::Beginning(tell), Some(first)) = (&since, events.first()) {
+                    tell(first);
+                }
                 if let Some(newest) = events.last() {
                     since = Since::After(newest.event_id().map(str::to_owned));
                     (pause, quiet_since) = ((pause / 2).max(FIRST_PAUSE), Instant::now());
@@ -139,7 +142,7 @@ struct Lost {
 }
 
 /// The events of interest, oldest first. No page is read that has nothing new.
-async fn news(aws: &Aws, stack: &str, since: &Since) -> Result<Vec<StackEvent>, Lost> {
+async fn news(aws: &Aws, stack: &str, since: &Since<'_>) -> Result<Vec<StackEvent>, Lost> {
     let mut events = Vec::new();
     let mut pages = aws.cloudformation().describe_stack_events().stack_name(stack).into_paginator().send();
     while let Some(page) = pages.next().await {
@@ -150,7 +153,7 @@ async fn news(aws: &Aws, stack: &str, since: &Since) -> Result<Vec<StackEvent>, 
         events.extend(page.stack_events.unwrap_or_default());
         let known = match since {
             Since::After(last) => events.iter().position(|event| last.is_some() && event.event_id() == last.as_deref()),
-            Since::Beginning => view::beginning(&events, stack).map(|index| index + 1),
+            Since::Beginning(_) => view::beginning(&events, stack).map(|index| index + 1),
         };
         if let Some(known) = known {
             events.truncate(known);

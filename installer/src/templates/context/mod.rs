@@ -4,8 +4,12 @@ mod alarms;
 mod guarded;
 mod network;
 
-use runvoy_api::infra::{self, Grant, Index, Table, env, name, output};
+use runvoy_api::{
+    infra::{self, Grant, Index, Table, env, name, output},
+    key::hex,
+};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::viewer;
 use crate::{
@@ -27,6 +31,11 @@ pub mod parameter {
 const ARN: &str = "arn:${AWS::Partition}";
 const PLACE: &str = "${AWS::Region}:${AWS::AccountId}";
 
+/// Eight hexadecimal digits.
+fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes)[..4])
+}
+
 pub(super) fn bucket(stack: &str) -> Value {
     json!({
         "description": format!("runvoy `{stack}`: code and uploads"),
@@ -47,6 +56,7 @@ pub(super) fn main(stack: &str, answers: &Answers) -> Result<Value> {
         "description": format!("runvoy `{stack}`: runs commands for people without AWS credentials"),
         "stack": stack,
         "answers": serde_json::to_value(answers)?,
+        "answers_digest": digest(&serde_json::to_vec(answers)?),
         "parameter": { "artifact_bucket": parameter::ARTIFACT_BUCKET, "artifact_key": parameter::ARTIFACT_KEY,
             "viewer_url": parameter::VIEWER_URL },
         "output": { "api_endpoint": output::API_ENDPOINT, "artifact_key": output::ARTIFACT_KEY },

@@ -3,6 +3,7 @@
 mod cancel;
 mod capabilities;
 mod deletion;
+mod indexes;
 mod members;
 mod operations;
 mod read;
@@ -118,6 +119,11 @@ impl Stacks {
         }
         if matches!(action, "CreateStack" | "UpdateStack" | "CreateChangeSet")
             && let Some(refusal) = capabilities::refuse(&self.engine, form).await?
+        {
+            return Ok(Course::Reply(refusal));
+        }
+        if matches!(action, "UpdateStack" | "ExecuteChangeSet")
+            && let Some(refusal) = indexes::refuse(&self.engine, &stack, form).await?
         {
             return Ok(Course::Reply(refusal));
         }

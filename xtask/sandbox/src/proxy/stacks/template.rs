@@ -42,6 +42,20 @@ impl Template {
         self.resources().map(|(name, resource)| (name.to_owned(), of(resource))).collect()
     }
 
+    /// The indexes of each table: name, keys and projection as one text.
+    pub fn indexes(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let tables = self
+            .resources()
+            .filter(|(_, resource)| resource.get("Type").and_then(Value::as_str) == Some("AWS::DynamoDB::Table"));
+        let of = |table: &Value| {
+            let list = table.get("Properties")?.get("GlobalSecondaryIndexes")?.as_sequence()?;
+            let text =
+                |index: &Value| ["IndexName", "KeySchema", "Projection"].map(|part| format!("{:?}", index.get(part)));
+            Some(list.iter().map(|index| text(index).concat()).collect())
+        };
+        tables.map(|(name, table)| (name.to_owned(), of(table).unwrap_or_default())).collect()
+    }
+
     fn resources(&self) -> impl Iterator<Item = (&str, &Value)> {
         let resources = self.0.get("Resources").and_then(Value::as_mapping);
         resources.into_iter().flatten().filter_map(|(name, resource)| Some((name.as_str()?, resource)))
