@@ -276,6 +276,27 @@ def other_ways_in(browser, link, shared):
     reader.check()
 
 
+def a_busy_server_and_an_old_cursor(browser, link):
+    """No line is lost or comes twice when a page is refused, or the cursor has become too old to go on from."""
+    reader = Reader(browser)
+    refusals = [(503, {"code": "unavailable", "message": "busy"}), (400, {"code": "invalid_request", "field": "cursor"})]
+
+    def refuse(route):
+        if "cursor=" not in route.request.url or not refusals:
+            return route.continue_()
+        status, error = refusals.pop(0)
+        return route.fulfill(status=status, json={"error": error})
+
+    reader.page.route("**/api/logs/**", refuse)
+    page = reader.open(link)
+    until(page, "document.querySelector('#link').textContent.startsWith('the server is busy')")
+    complete(page)
+    assert not refusals
+    page.keyboard.press("c")
+    assert clipboard(page) == "\n".join(corpus.READ)
+    reader.check()
+
+
 def no_right_no_data(browser, deployed, link, execution):
     other, other_link = deployed.start("echo other")
     page_link = link.split("#")[0]
@@ -332,6 +353,7 @@ def main():
         themes(page)
         reader.check()
         other_ways_in(browser, link, shared)
+        a_busy_server_and_an_old_cursor(browser, link)
         no_right_no_data(browser, deployed, link, execution)
 
 
