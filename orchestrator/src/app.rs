@@ -7,7 +7,7 @@ use aws_sdk_ecs as ecs;
 use runvoy_api::{id::ExecutionId, infra};
 use time::OffsetDateTime;
 
-use crate::{aws, feed, limits::Buckets, token::Signer};
+use crate::{aws, limits::Buckets, log_stream, token::Signer};
 
 /// Made once a process; making it performs no I/O, so start-up does not grow with the data.
 pub struct App {
@@ -17,7 +17,7 @@ pub struct App {
     pub logs: logs::Client,
     pub signer: Signer,
     pub buckets: Buckets,
-    pub log_ends: feed::Ends,
+    pub log_ends: log_stream::Ends,
 }
 
 /// What the template tells this process through its environment.
@@ -52,7 +52,7 @@ impl App {
             logs: logs::Client::new(&config),
             signer: Signer::new(secrets, required(infra::env::JWT_SECRET_ID)?),
             buckets: Buckets::default(),
-            log_ends: feed::Ends::default(),
+            log_ends: log_stream::Ends::default(),
         })
     }
 
@@ -119,7 +119,7 @@ impl App {
             logs: logs::Client::new(&config),
             signer: Signer::new(aws_sdk_secretsmanager::Client::new(&config), "none".to_owned()),
             buckets: Buckets::default(),
-            log_ends: feed::Ends::default(),
+            log_ends: log_stream::Ends::default(),
         }
     }
 }

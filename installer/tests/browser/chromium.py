@@ -28,8 +28,7 @@ class Reader:
 
     def __init__(self, browser, **options):
         self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-        origin_free = {"permissions": ["clipboard-read", "clipboard-write"]}
-        self.context.grant_permissions(**origin_free)
+        self.context.grant_permissions(["clipboard-read", "clipboard-write"])
         self.page = self.context.new_page()
         self.faults, self.requests, self.home = [], [], None
         self.page.on("dialog", lambda dialog: (self.faults.append(f"a dialog: {dialog.message}"), dialog.dismiss()))

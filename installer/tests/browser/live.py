@@ -87,6 +87,7 @@ def ends(reader, go):
     page = reader.page
     go("end")
     until(page, "document.querySelector('#status').textContent === 'failed'", seconds=20)
+    assert page.locator("#said").inner_text().startswith("The execution has ended. failed: exit code 3")
     last_line(page, "line 308")
     until(page, "document.querySelector('#link').textContent === 'the last lines are on their way …'")
     complete(page)
