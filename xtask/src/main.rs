@@ -5,6 +5,7 @@ mod child;
 mod ci;
 mod deploy;
 mod docs;
+mod grants;
 mod interrupts;
 mod sandbox;
 mod test;

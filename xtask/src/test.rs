@@ -5,6 +5,7 @@ use runvoy_sandbox::{Layout, setup};
 use tokio::process::Command;
 
 use crate::child::{self, Outcome};
+use crate::grants;
 use crate::interrupts::{Interrupts, exit_code};
 
 /// Runs all tests, after all set-up that they need
@@ -35,9 +36,15 @@ pub async fn test(arguments: &[OsString], interrupts: &mut Interrupts) -> Result
         done = setup => done?,
         signal = interrupts.next() => return Ok(Outcome::Ended(exit_code(signal))),
     }
+    grants::forget(&layout)?;
     let mut command = child::cargo(&layout);
     command.args(["test", "--workspace"]).args(arguments);
-    child::run(with_tools(&mut command, &layout), interrupts).await
+    let outcome = child::run(with_tools(&mut command, &layout), interrupts).await?;
+    // A part of the tests needs a part of the grants.
+    if arguments.is_empty() && matches!(outcome, Outcome::Done(())) {
+        grants::check(&layout)?;
+    }
+    Ok(outcome)
 }
 
 /// Where tests find what was set up for them.

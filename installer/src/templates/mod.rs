@@ -99,6 +99,8 @@ pub fn without_answers(template: &str) -> String {
 }
 
 #[cfg(test)]
+mod checks;
+#[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
