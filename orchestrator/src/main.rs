@@ -16,6 +16,7 @@ mod json;
 mod launch;
 mod limits;
 mod local;
+mod metrics;
 mod observe;
 mod origin;
 mod queue;

@@ -29,8 +29,9 @@ pub async fn run(args: Args) -> Result<u8> {
 pub async fn test(arguments: &[OsString], interrupts: &mut Interrupts) -> Result<Outcome<()>> {
     let layout = Layout::named("test")?;
     let setup = async {
-        let all = [setup::ENGINE, setup::TOOLS, setup::LINT];
-        tokio::try_join!(all[0].ensure(&layout), all[1].ensure(&layout), all[2].ensure(&layout)).map(|_| ())
+        let [engine, tools, lint, guard] = [setup::ENGINE, setup::TOOLS, setup::LINT, setup::GUARD];
+        let (checks, audits) = (lint.ensure(&layout), guard.ensure(&layout));
+        tokio::try_join!(engine.ensure(&layout), tools.ensure(&layout), checks, audits).map(|_| ())
     };
     tokio::select! {
         done = setup => done?,
@@ -49,5 +50,6 @@ pub async fn test(arguments: &[OsString], interrupts: &mut Interrupts) -> Result
 
 /// Where tests find what was set up for them.
 fn with_tools<'a>(command: &'a mut Command, layout: &Layout) -> &'a mut Command {
-    command.env("RUNVOY_LINT", setup::LINT.bin(layout).join("cfn-lint"))
+    command.env("RUNVOY_LINT", setup::LINT.bin(layout).join("cfn-lint"));
+    command.env("RUNVOY_GUARD", setup::GUARD.bin(layout))
 }

@@ -1,8 +1,14 @@
 //! What an auditor would ask of the rendered templates, asked of every variant.
 
+mod audits;
 mod cases;
+mod data;
+mod names;
 mod policies;
+mod properties;
+mod shape;
 
+pub(super) use audits::accepted;
 use serde_json::{Map, Value as Json};
 use serde_yaml::Value as Yaml;
 
@@ -15,7 +21,7 @@ const REGION: &str = "eu-west-1";
 /// Every main template and the bucket's, by name.
 fn templates() -> Vec<(String, Yaml)> {
     let main = samples::variants().into_iter().map(|(name, answers)| (name, main(STACK, &answers).unwrap()));
-    let all = main.chain([("bucket", bucket(STACK).unwrap())]);
+    let all = main.chain([("bucket", bucket(STACK, &samples::answers()).unwrap())]);
     all.map(|(name, text)| (name.to_owned(), serde_yaml::from_str(&text).unwrap())).collect()
 }
 

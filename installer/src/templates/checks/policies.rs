@@ -100,14 +100,19 @@ fn services_act_for_this_deployment_only() {
             let properties = resolved(&template, &resource["Properties"]);
             match resource["Type"].as_str().unwrap() {
                 "AWS::Lambda::Permission" if properties["Principal"] == "events.amazonaws.com" => {
+                    assert_eq!(properties["FunctionName"], "EventsFunction-of-acme", "{name}");
                     assert!(properties["SourceArn"].as_str().unwrap().contains(":rule/acme-"), "{name}");
                 }
                 "AWS::Lambda::Permission" => {
+                    assert_eq!(properties["FunctionName"], "ApiFunction-of-acme", "{name}");
                     let by_url =
                         properties["FunctionUrlAuthType"] == "NONE" || properties["InvokedViaFunctionUrl"] == true;
                     assert!(by_url && properties["Principal"] == "*", "{name}");
                 }
                 "AWS::SQS::QueuePolicy" | "AWS::S3::BucketPolicy" | "AWS::SNS::TopicPolicy" => {
+                    if let Some(queues) = properties["Queues"].as_array() {
+                        assert_eq!(queues, &["DeadLetterQueue-of-acme"], "{name}");
+                    }
                     for statement in properties["PolicyDocument"]["Statement"].as_array().unwrap() {
                         assert!(statement["Effect"] == "Deny" || statement["Condition"].is_object(), "{name}");
                         assert!(statement["Effect"] == "Deny" || statement["Principal"] != "*", "{name}");

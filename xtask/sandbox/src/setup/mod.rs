@@ -28,6 +28,11 @@ pub const TOOLS: Venv =
 /// What the tests check templates and events with: cfn-lint and jsonschema.
 pub const LINT: Venv = Venv { name: "lint", program: "cfn-lint", requirements: include_str!("requirements-lint.txt") };
 
+/// What the tests have audit templates and policies: checkov and parliament. They ask for other versions of the same
+/// packages than cfn-lint, so they have a place of their own.
+pub const GUARD: Venv =
+    Venv { name: "guard", program: "checkov", requirements: include_str!("requirements-guard.txt") };
+
 const PYTHON_HINT: &str =
     "install Python 3.10 or newer with its `venv` module (Debian, Ubuntu: `apt install python3-venv`)";
 
@@ -92,8 +97,11 @@ impl Venv {
     }
 
     fn requirements_summary(&self) -> String {
-        let known =
-            |line: &&str| ["ministack", "cargo-lambda", "ziglang", "cfn-lint"].iter().any(|k| line.starts_with(k));
+        let known = |line: &&str| {
+            ["ministack", "cargo-lambda", "ziglang", "cfn-lint", "checkov", "parliament"]
+                .iter()
+                .any(|k| line.starts_with(k))
+        };
         self.requirements.lines().filter(known).collect::<Vec<_>>().join("`, `")
     }
 }
@@ -141,7 +149,7 @@ async fn lock(path: PathBuf) -> Result<File> {
 
 /// Throws all environments away.
 pub fn remove_all(layout: &Layout) -> Result<()> {
-    for venv in [ENGINE, TOOLS, LINT] {
+    for venv in [ENGINE, TOOLS, LINT, GUARD] {
         remove(&venv.path(layout))?;
     }
     Ok(())
