@@ -17,12 +17,12 @@ pub fn forget(layout: &Layout) -> Result<()> {
     }
 }
 
-/// Fails if a grant was never used, or if a function was refused something.
+/// Fails if a grant was never used, or if a function, or ECS for its task, was refused something.
 pub fn check(layout: &Layout) -> Result<()> {
     let record = Record::read(&layout.used_grants())?;
     let (unused, refused) = (unused(&record), refused(&record));
     ensure!(unused.is_empty(), "no test needs these grants of the functions' roles:\n  {}", unused.join("\n  "));
-    ensure!(refused.is_empty(), "the functions' roles were refused what they asked for:\n  {}", refused.join("\n  "));
+    ensure!(refused.is_empty(), "the deployments' roles were refused what they asked for:\n  {}", refused.join("\n  "));
     Ok(())
 }
 
@@ -47,7 +47,8 @@ fn unused(record: &HashSet<Use>) -> Vec<String> {
 }
 
 fn refused(record: &HashSet<Use>) -> Vec<String> {
-    let ours = |role: &str| FUNCTIONS.iter().any(|(function, _)| role.contains(&format!("-{}Role-", function.logical)));
+    let names = [API_FUNCTION.logical, EVENTS_FUNCTION.logical, "TaskExecution"];
+    let ours = |role: &str| names.iter().any(|name| role.contains(&format!("-{name}Role-")));
     let line = |line: &Use| match line {
         Use::Denied { role, action, resource } if ours(role) => Some(format!("{role}: {action} on {resource}")),
         _ => None,

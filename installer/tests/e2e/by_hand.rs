@@ -89,7 +89,7 @@ fn templates_are_printed_without_aws_and_are_those_that_init_deploys() {
     create("by-hand", &read("main.yaml"), &parameters);
     let deployed = site.template();
     site.init(&["--update"]).code(0);
-    assert_eq!(site.template(), deployed);
+    assert!(site.template() == deployed, "{}", site.template());
     assert_eq!(site.run(&["--profile", "by-hand", "exec", "echo by hand"]).code(0).stdout, "by hand\n");
     assert_eq!(site.rows("api-keys").iter().filter(|row| row["role"] == json!({"S": "admin"})).count(), 1);
 }

@@ -2,7 +2,6 @@
 //!
 //! From the Service Authorization Reference. It holds the calls that functions make; whoever adds one adds it here.
 
-use anyhow::Result;
 use http::request::Parts;
 use serde_json::{Value, json};
 
@@ -22,16 +21,16 @@ impl<'a> Map<'a> {
     }
 
     /// All that must be allowed; none if the map has no such call.
-    pub async fn needs(&self, name: &Name, head: &Parts, body: &[u8]) -> Result<Option<Vec<Request>>> {
+    pub async fn needs(&self, name: &Name, head: &Parts, body: &[u8]) -> Option<Vec<Request>> {
         let action = name.action.as_str();
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
         match name.service.as_str() {
-            "dynamodb" => Ok(dynamodb::needs(self, action, &request)),
+            "dynamodb" => dynamodb::needs(self, action, &request),
             "ecs" => ecs::needs(self, action, &request).await,
-            "logs" => Ok(self.logs(action, &request)),
+            "logs" => self.logs(action, &request),
             "secretsmanager" => self.secrets(action, &request).await,
-            "s3" => Ok(self.objects(action, head)),
-            _ => Ok(None),
+            "s3" => self.objects(action, head),
+            _ => None,
         }
     }
 
@@ -51,7 +50,7 @@ impl<'a> Map<'a> {
     }
 
     /// A secret's ARN ends in six characters that AWS makes up, whatever the call names it by.
-    async fn secrets(&self, action: &str, request: &Value) -> Result<Option<Vec<Request>>> {
+    async fn secrets(&self, action: &str, request: &Value) -> Option<Vec<Request>> {
         let need = |resource: String| Request::new(format!("secretsmanager:{action}"), resource);
         let needs = match action {
             "ListSecrets" => vec![need("*".to_owned())],
@@ -70,25 +69,26 @@ impl<'a> Map<'a> {
             }
             "GetSecretValue" | "PutSecretValue" | "UpdateSecret" | "DescribeSecret" | "DeleteSecret"
             | "RestoreSecret" => {
-                vec![need(self.secret(text(&request["SecretId"])).await?)]
+                vec![need(self.secret(text(&request["SecretId"])).await)]
             }
             "TagResource" => {
-                let need = need(self.secret(text(&request["SecretId"])).await?);
+                let need = need(self.secret(text(&request["SecretId"])).await);
                 vec![tagged(need, &request["Tags"], ["Key", "Value"])]
             }
-            _ => return Ok(None),
+            _ => return None,
         };
-        Ok(Some(needs))
+        Some(needs)
     }
 
-    async fn secret(&self, id: &str) -> Result<String> {
-        if id.starts_with("arn:") {
-            return Ok(id.to_owned());
-        }
+    /// The whole ARN of a secret, by name or by as much of the ARN as is given.
+    pub async fn secret(&self, id: &str) -> String {
         let asked = json!({ "SecretId": id });
         let described = self.engine.json("secretsmanager", "secretsmanager.DescribeSecret", &asked).await;
         let known = described.ok().and_then(|secret| secret["ARN"].as_str().map(str::to_owned));
-        Ok(known.unwrap_or_else(|| self.arn("secretsmanager", &format!("secret:{id}-AbCdEf"))))
+        known.unwrap_or_else(|| match id.starts_with("arn:") {
+            true => id.to_owned(),
+            false => self.arn("secretsmanager", &format!("secret:{id}-AbCdEf")),
+        })
     }
 
     fn objects(&self, action: &str, head: &Parts) -> Option<Vec<Request>> {

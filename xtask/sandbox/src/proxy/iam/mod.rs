@@ -63,13 +63,14 @@ impl Iam {
         let status = if is_json { 400 } else { 403 };
         let code = if is_json { "AccessDeniedException" } else { "AccessDenied" };
         let refuse = |message: &str| Ok(Some(error(&name.service, is_json, status, code, message)));
-        let Some(needs) = Map::new(&self.engine).needs(name, head, body).await? else {
+        let map = Map::new(&self.engine);
+        let Some(needs) = map.needs(name, head, body).await else {
             self.record.denied(&who.role, &format!("{}:{}", name.service, name.action), "not in the map");
-            let map = "xtask/sandbox/src/proxy/iam/map.rs";
-            return refuse(&format!("`{}:{}` is a call that {map} does not know", name.service, name.action));
+            let file = "xtask/sandbox/src/proxy/iam/map.rs";
+            return refuse(&format!("`{}:{}` is a call that {file} does not know", name.service, name.action));
         };
         for need in needs {
-            if let Some(reason) = self.refuses(who, &need).await? {
+            if let Some(reason) = self.refuses(&who.role, &need).await? {
                 let session =
                     format!("arn:aws:sts::{}:assumed-role/{}/{}", self.engine.account(), who.role, who.function);
                 let Request { action, resource, .. } = need;
@@ -78,22 +79,43 @@ impl Iam {
                 ));
             }
         }
+        if (name.service.as_str(), name.action.as_str()) == ("ecs", "RunTask") {
+            return Ok(self
+                .unable(&map, body)
+                .await?
+                .map(|message| error("ecs", true, 400, "ClientException", &message)));
+        }
+        Ok(None)
+    }
+
+    /// Why ECS could not start a task under its execution role. AWS would start it, and end it with these words.
+    async fn unable(&self, map: &Map<'_>, body: &[u8]) -> Result<Option<String>> {
+        let request = serde_json::from_slice(body).unwrap_or_default();
+        let Some((role, needs)) = ecs::on_behalf(map, &request).await else { return Ok(None) };
+        for need in needs {
+            if let Some(reason) = self.refuses(&role, &need).await? {
+                let Request { action, resource, .. } = need;
+                return Ok(Some(format!(
+                    "ResourceInitializationError: {role} is not authorized to perform: {action} on resource: {resource} {reason}"
+                )));
+            }
+        }
         Ok(None)
     }
 
     /// Why the role does not allow this.
-    async fn refuses(&self, who: &Principal, need: &Request) -> Result<Option<String>> {
-        let policies = self.roles.recent(&who.role).await?;
+    async fn refuses(&self, role: &str, need: &Request) -> Result<Option<String>> {
+        let policies = self.roles.recent(role).await?;
         if self.record.allowed(policies.decide(need)) {
             return Ok(None);
         }
         // A stack's update may just have changed the policy.
-        let policies = self.roles.anew(&who.role).await?;
+        let policies = self.roles.anew(role).await?;
         let decision = policies.decide(need);
         if self.record.allowed(decision) {
             return Ok(None);
         }
-        self.record.denied(&who.role, &need.action, &need.resource);
+        self.record.denied(role, &need.action, &need.resource);
         Ok(Some(decision.reason(&need.action)))
     }
 }
