@@ -81,6 +81,7 @@ async fn pass_on(app: &App, row: &Row) {
 }
 
 fn log(row: &Row, end: &End) {
+    crate::metrics::ended(end.status, end.exit_code);
     let late = (OffsetDateTime::now_utc() - end.at).whole_seconds();
     tracing::info!(execution_id = %row.id(), status = %end.status, exit_code = end.exit_code, late, "execution ended");
 }

@@ -17,6 +17,7 @@ mod launch;
 mod limits;
 mod local;
 mod log_stream;
+mod metrics;
 mod observe;
 mod origin;
 mod queue;

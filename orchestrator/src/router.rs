@@ -69,6 +69,7 @@ async fn identify(request: Request, next: Next) -> Response {
         milliseconds = start.elapsed().as_millis(),
         "request"
     );
+    crate::metrics::replied(response.status().as_u16());
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID_HEADER, id);
     }

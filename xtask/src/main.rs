@@ -1,10 +1,12 @@
-//! The project's own commands: `cargo xtask sandbox | test | ci | boot | docs`.
+//! The project's own commands: `cargo xtask sandbox | test | ci | boot | docs | critical-path`.
 
 mod boot;
 mod child;
 mod ci;
+mod critical_path;
 mod deploy;
 mod docs;
+mod grants;
 mod interrupts;
 mod sandbox;
 mod test;
@@ -29,6 +31,7 @@ enum Command {
     Ci(ci::Args),
     Boot(boot::Args),
     Docs(docs::Args),
+    CriticalPath(critical_path::Args),
 }
 
 #[tokio::main]
@@ -39,6 +42,7 @@ async fn main() -> ExitCode {
         Command::Ci(args) => ci::run(args).await,
         Command::Boot(args) => boot::run(args).await,
         Command::Docs(args) => docs::run(args).await,
+        Command::CriticalPath(args) => critical_path::run(args).await,
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

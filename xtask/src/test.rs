@@ -5,6 +5,7 @@ use runvoy_sandbox::{Layout, setup};
 use tokio::process::Command;
 
 use crate::child::{self, Outcome};
+use crate::grants;
 use crate::interrupts::{Interrupts, exit_code};
 
 /// Runs all tests, after all set-up that they need
@@ -28,21 +29,28 @@ pub async fn run(args: Args) -> Result<u8> {
 pub async fn test(arguments: &[OsString], interrupts: &mut Interrupts) -> Result<Outcome<()>> {
     let layout = Layout::named("test")?;
     let setup = async {
-        let all = [setup::ENGINE, setup::TOOLS, setup::LINT, setup::BROWSER];
+        let all = [setup::ENGINE, setup::TOOLS, setup::LINT, setup::BROWSER, setup::GUARD];
         let layout = &layout;
-        let [engine, tools, lint, browser] = all.map(|venv| async move { venv.ensure(layout).await });
-        tokio::try_join!(engine, tools, lint, browser, setup::chromium(layout)).map(|_| ())
+        let [engine, tools, lint, browser, guard] = all.map(|venv| async move { venv.ensure(layout).await });
+        tokio::try_join!(engine, tools, lint, browser, guard, setup::chromium(layout)).map(|_| ())
     };
     tokio::select! {
         done = setup => done?,
         signal = interrupts.next() => return Ok(Outcome::Ended(exit_code(signal))),
     }
+    grants::forget(&layout)?;
     let mut command = child::cargo(&layout);
     command.args(["test", "--workspace"]).args(arguments);
-    child::run(with_tools(&mut command, &layout), interrupts).await
+    let outcome = child::run(with_tools(&mut command, &layout), interrupts).await?;
+    // A part of the tests needs a part of the grants.
+    if arguments.is_empty() && matches!(outcome, Outcome::Done(())) {
+        grants::check(&layout)?;
+    }
+    Ok(outcome)
 }
 
 /// Where tests find what was set up for them.
 fn with_tools<'a>(command: &'a mut Command, layout: &Layout) -> &'a mut Command {
-    command.env("RUNVOY_LINT", setup::LINT.bin(layout).join("cfn-lint"))
+    command.env("RUNVOY_LINT", setup::LINT.bin(layout).join("cfn-lint"));
+    command.env("RUNVOY_GUARD", setup::GUARD.bin(layout))
 }

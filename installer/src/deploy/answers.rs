@@ -1,5 +1,7 @@
 //! What the admin chooses. The choices travel in the deployed template, so that any machine can go on from them.
 
+use std::collections::BTreeMap;
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +52,24 @@ pub struct Answers {
     /// Where log links lead.
     #[serde(default)]
     pub viewer: Viewer,
+    /// A name of the admin's own for that address, with [`Viewer::Cloudfront`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewer_domain: Option<Domain>,
+    /// ARN of the policy that no role's permissions reach beyond.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<String>,
+    /// Tags of everything, beside ours.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A name in DNS with the certificate that proves it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Domain {
+    /// Such as `logs.example.com`.
+    pub name: String,
+    /// ARN; CloudFront takes only certificates of us-east-1.
+    pub certificate_arn: String,
 }
 
 /// How containers reach the internet.

@@ -49,7 +49,7 @@ impl Cost {
             Network::Public | Network::Existing => {}
         }
         if answers.alarm_email.is_some() {
-            at_rest.push(line("4 alarms", 4.0 * rates.of(Item::Alarm)));
+            at_rest.push(line("11 alarms", 11.0 * rates.of(Item::Alarm)));
         }
         Self { at_rest, per_hundred: per_hundred(answers, rates) }
     }

@@ -68,7 +68,8 @@ impl Installation<'_> {
             step.done("");
         }
         let version = source.checkout().map(|_| env!("CARGO_PKG_VERSION"));
-        let (bucket_template, template) = (templates::bucket(self.stack)?, templates::main(self.stack, self.answers)?);
+        let (bucket_template, template) =
+            (templates::bucket(self.stack, self.answers)?, templates::main(self.stack, self.answers)?);
         let (bucket, artifact, ()) = tokio::try_join!(
             self.bucket_stack(&bucket_template),
             self.build(source),

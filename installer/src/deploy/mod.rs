@@ -4,6 +4,7 @@ pub mod admin;
 pub mod answers;
 pub mod artifact;
 pub mod build;
+pub mod by_hand;
 pub mod changes;
 mod cost;
 pub mod destroy;

@@ -70,7 +70,7 @@ struct Row {
 impl<'a> Plan<'a> {
     fn of(place: Place<'a>, stack: &'a str, answers: &'a Answers, rates: &'a Rates, exists: bool) -> Result<Self> {
         let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for template in [templates::bucket(stack)?, templates::main(stack, answers)?] {
+        for template in [templates::bucket(stack, answers)?, templates::main(stack, answers)?] {
             for (logical, info) in templates::resources(&template)? {
                 groups.entry(info.group).or_default().push((logical, info));
             }
@@ -135,12 +135,21 @@ impl<'a> Plan<'a> {
             (true, true) => ", some of us-east-1".to_owned(),
             (true, false) => format!("; {here} may cost a little more or less"),
         };
-        vec![
-            row("first admin", self.answers.admin_email.clone()),
+        let mut rows = vec![row("first admin", self.answers.admin_email.clone())];
+        let Answers { tags, permissions_boundary, .. } = self.answers;
+        if let Some(boundary) = permissions_boundary {
+            rows.push(row("bound of all roles", boundary.clone()));
+        }
+        if !tags.is_empty() {
+            let tags = tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>();
+            rows.push(row("tags", tags.join(", ")));
+        }
+        rows.extend([
             row("a month idle", cost::describe(&self.cost.at_rest)),
             row("100 executions", format!("{}, of {ASSUMED}", cost::describe(&self.cost.per_hundred))),
             row("prices", format!("of {region}, {date}{note}")),
-        ]
+        ]);
+        rows
     }
 
     fn json(&self) -> Value {

@@ -24,8 +24,12 @@ macro_rules! template {
     };
 }
 
+/// Where a template holds its stack's tags, under `Metadata`.
+const TAGS: &str = "runvoy-tags";
+
 const BUCKET: (&str, &str) = template!("bucket");
 const MAIN: (&str, &str) = template!("main");
+const BY_HAND: (&str, &str) = ("by-hand", include_str!("../../../templates/by-hand.md.hbs"));
 const PARTIALS: [(&str, &str); 14] = [
     template!("partials/network"),
     template!("partials/firewall"),
@@ -44,13 +48,18 @@ const PARTIALS: [(&str, &str); 14] = [
 ];
 
 /// The bucket stack's template.
-pub fn bucket(stack: &str) -> Result<String> {
-    render(BUCKET, &context::bucket(stack))
+pub fn bucket(stack: &str, answers: &Answers) -> Result<String> {
+    render(BUCKET, &context::bucket(stack, answers))
 }
 
 /// The main stack's template.
 pub fn main(stack: &str, answers: &Answers) -> Result<String> {
     render(MAIN, &context::main(stack, answers)?)
+}
+
+/// How to deploy both by hand, in Markdown; `time` says how long the main one takes, and why.
+pub fn by_hand(stack: &str, answers: &Answers, time: Json) -> Result<String> {
+    render(BY_HAND, &context::by_hand(stack, answers, time))
 }
 
 // JSON is YAML too, so any text and list can be written in its place without a thought for quoting.
@@ -86,6 +95,13 @@ pub fn descriptions(template: &str) -> Result<BTreeMap<String, String>> {
     Ok(described.collect())
 }
 
+/// The tags that a template's stack has beside ours. They travel in the template, as the answers do.
+pub fn tags(template: &str) -> BTreeMap<String, String> {
+    let template: Yaml = serde_yaml::from_str(template).unwrap_or_default();
+    let tags = template.get("Metadata").and_then(|metadata| metadata.get(TAGS)).cloned();
+    tags.and_then(|tags| serde_yaml::from_value(tags).ok()).unwrap_or_default()
+}
+
 /// The answers that a deployed template was rendered from; none if it is not one of ours.
 pub fn answers(template: &str) -> Option<Answers> {
     let template: Yaml = serde_yaml::from_str(template).ok()?;
@@ -98,6 +114,8 @@ pub fn returned(template: &str) -> String {
     template.trim_end().replace(|c: char| !c.is_ascii(), "?")
 }
 
+#[cfg(test)]
+mod checks;
 #[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]

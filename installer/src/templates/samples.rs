@@ -1,8 +1,8 @@
 //! Answers to render, and snapshots to compare with.
 
-use std::{env, fs, path::Path};
+use std::{collections::BTreeMap, env, fs, path::Path};
 
-use crate::deploy::answers::{Answers, Architecture, Network, TaskPermissions, Viewer};
+use crate::deploy::answers::{Answers, Architecture, Domain, Network, TaskPermissions, Viewer};
 
 /// The defaults.
 pub(crate) fn answers() -> Answers {
@@ -22,11 +22,14 @@ pub(crate) fn answers() -> Answers {
         public_ip: false,
         alarm_email: None,
         viewer: Viewer::FunctionUrl,
+        viewer_domain: None,
+        permissions_boundary: None,
+        tags: BTreeMap::new(),
     }
 }
 
 /// One set of answers for each shape of the main template.
-pub(crate) fn variants() -> [(&'static str, Answers); 5] {
+pub(crate) fn variants() -> [(&'static str, Answers); 6] {
     let zones = vec!["eu-west-1a".to_owned(), "eu-west-1b".to_owned()];
     let existing = Answers {
         network: Network::Existing,
@@ -49,12 +52,28 @@ pub(crate) fn variants() -> [(&'static str, Answers); 5] {
         spot: true,
         ..answers()
     };
+    let tags = [("cost-center", "4711"), ("team", "platform core")];
+    let company = Answers {
+        architecture: Architecture::X86_64,
+        task_permissions: TaskPermissions::None,
+        log_retention_days: 90,
+        alarm_email: Some("ops@example.com".into()),
+        viewer: Viewer::Cloudfront,
+        viewer_domain: Some(Domain {
+            name: "logs.example.com".into(),
+            certificate_arn: "arn:aws:acm:us-east-1:123456789012:certificate/1a2b3c4d".into(),
+        }),
+        permissions_boundary: Some("arn:aws:iam::123456789012:policy/limit".into()),
+        tags: tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        ..answers()
+    };
     [
         ("public", answers()),
         ("nat", Answers { network: Network::Nat, zones, ..answers() }),
         ("private", private),
         ("existing", existing),
         ("alarms-and-viewer", everything),
+        ("company", company),
     ]
 }
 

@@ -11,6 +11,8 @@ pub const PAGE: &str = include_str!("../../../orchestrator/web/viewer.html");
 pub mod output {
     /// Its address, without a slash at its end.
     pub const URL: &str = "ViewerUrl";
+    /// Where its domain must lead, if it has one of the admin's own.
+    pub const TARGET: &str = "ViewerDomainTarget";
     /// The bucket that the page belongs into.
     pub const BUCKET: &str = "ViewerBucketName";
 }

@@ -37,6 +37,12 @@ fn a_private_network_with_alarms_and_a_viewer_of_its_own() {
     assert_eq!(environment()["WEB_UI_URL"], "");
     init(world, STACK, &["--viewer", "cloudfront"]).code(0);
     assert!(environment()["WEB_UI_URL"].starts_with("https://"));
+    // A domain of the admin's own, which the distribution answers to.
+    let certificate = "arn:aws:acm:us-east-1:123456789012:certificate/1a2b3c4d";
+    init(world, STACK, &["--viewer-domain", "logs.example.com", "--viewer-certificate", certificate]).code(0);
+    assert_eq!(environment()["WEB_UI_URL"], "https://logs.example.com");
+    init(world, STACK, &["--viewer-domain", "none"]).code(0);
+    assert!(environment()["WEB_UI_URL"].ends_with(".cloudfront.net"));
     world.run(&["destroy", "--stack-name", STACK, "--yes", "--delete-data"]).code(0);
 }
 

@@ -118,7 +118,9 @@ fn waiting_ends_in_time_and_the_lock_stays_with_its_holder() {
 fn the_sweep_moves_a_queue_that_nobody_woke() {
     let world = World::get();
     let (holder, ..) = hold(world, "asleep");
-    let id = queued(world, "asleep", "10m", "true");
+    // Its image is its own: whoever starts it registers its task definition.
+    let exec = ["exec", "--detach", "--image", "only-asleep:1", "--lock", "asleep", "--wait-lock", "10m", "true"];
+    let id = world.run(&exec).code(0).stdout.trim().to_owned();
     // A lock that came free, and whoever freed it died before handing it over.
     let row = json!({ "TableName": "runvoy-locks", "Key": { "lock_name": {"S": "asleep"} },
         "UpdateExpression": "REMOVE holder" });

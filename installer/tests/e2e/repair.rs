@@ -84,8 +84,9 @@ fn how_far_a_task_has_come_is_told_and_never_goes_back() {
 #[test]
 fn what_ecs_has_forgotten_is_lost_not_completed() {
     let world = World::get();
-    let arn = "arn:aws:ecs:us-east-1:000000000000:task/runvoy/00000000000000000000000000000000";
-    let id = accepted(world, Duration::minutes(90), "forgotten", Some(arn));
+    let account = world.sandbox().engine().account();
+    let arn = format!("arn:aws:ecs:us-east-1:{account}:task/runvoy/00000000000000000000000000000000");
+    let id = accepted(world, Duration::minutes(90), "forgotten", Some(&arn));
     sweep(world);
     let record = world.run(&["status", &id, "--json"]).code(0).json();
     assert_eq!((&record["status"], &record["exit_code"]), (&json!("lost"), &Value::Null));

@@ -45,6 +45,7 @@ pub fn draining(app: &App, seen: &Seen) -> ApiError {
 
 /// The refusal that names who is in the way, with a link to their log; it opens only for those who may read that log.
 pub async fn lock_held(app: &App, ask: &Ask<'_>, seen: &Seen, name: &str) -> Result<ApiError> {
+    crate::metrics::lock_conflict();
     let (execution_id, held_by, since, how) = match (&seen.lock.holder, seen.lock.waiters.first()) {
         (Some(lock), _) => (&lock.execution_id, &lock.user_email, &lock.acquired_at, "is held by"),
         (None, Some(waiter)) => (&waiter.execution_id, &waiter.user_email, &waiter.since, "is about to go to"),

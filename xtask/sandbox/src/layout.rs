@@ -51,6 +51,11 @@ impl Layout {
         self.run.join("calls.jsonl")
     }
 
+    /// The record of what was used of the functions' grants, by all sandboxes since `cargo xtask test` began.
+    pub fn used_grants(&self) -> PathBuf {
+        self.base().join("used-grants.jsonl")
+    }
+
     /// The config file that the sandbox's `runvoy` reads and writes.
     pub fn config(&self) -> PathBuf {
         self.run.join("config.yaml")

@@ -4,6 +4,7 @@ pub mod engine;
 pub mod fargate;
 mod group;
 mod hint;
+pub mod iam;
 mod layout;
 pub mod proxy;
 mod pty;

@@ -73,7 +73,14 @@ impl Sandbox {
         .await?;
         let fargate = Fargate::new(engine.client().clone(), layout.run().join("fargate"));
         let keys = Keys { client: key_id.clone(), function: account, function_token: session_token.clone() };
-        let proxy = Proxy::start(listener, keys, engine.client().clone(), fargate.clone(), &layout.calls_log())?;
+        let proxy = Proxy::start(
+            listener,
+            keys,
+            engine.client().clone(),
+            fargate.clone(),
+            &layout.calls_log(),
+            &layout.used_grants(),
+        )?;
         let sandbox =
             Self { layout: layout.clone(), endpoint, key_id, secret_key, session_token, proxy, fargate, engine };
         sandbox.write_aws_files()?;
@@ -130,7 +137,7 @@ impl Sandbox {
         self.engine.id()
     }
 
-    /// What the engine gives functions to sign with: access key id, secret key, session token.
+    /// Access key id, secret key and session token of functions, but of no function: no role's policies hold for them.
     pub fn function_credentials(&self) -> (&str, &str, &str) {
         (self.engine.client().account(), &self.secret_key, &self.session_token)
     }

@@ -4,13 +4,19 @@ mod back;
 mod deploy;
 mod show;
 
-use std::{env, future::Future, path::PathBuf, time::Instant};
+use std::{
+    env,
+    future::Future,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use crate::{
     aws::Aws,
     config::Config,
     deploy::{
         answers::Answers,
+        by_hand,
         existing::Existing,
         install::Installed,
         interrupt::{Interruptible, Interrupts},
@@ -28,6 +34,7 @@ Examples:
   runvoy init --yes --region eu-west-1 --admin-email you@example.com
   runvoy init --stack-name runvoy-staging --task-permissions power-user
   runvoy init --dry-run --yes
+  runvoy init --print-template runvoy-templates --admin-email you@example.com
   runvoy init --update
   runvoy init --rollback";
 
@@ -75,6 +82,9 @@ pub struct Args {
     /// Show the plan, write the templates to a directory, and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// Write the templates for your own tools to this empty directory, with the steps in its README; asks AWS nothing
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["update", "rollback", "reissue_admin_key", "restore", "dry_run", "artifact", "ask", "json"])]
+    print_template: Option<PathBuf>,
     /// Print JSON lines, by `docs/init-events.schema.json`; asks nothing
     #[arg(long)]
     json: bool,
@@ -82,6 +92,9 @@ pub struct Args {
 
 /// Deploys runvoy into an AWS account, or changes it there, and proves that it works.
 pub async fn run(args: Args) -> Result<()> {
+    if let Some(directory) = &args.print_template {
+        return print_template(directory, &args);
+    }
     let (started, mut interrupts) = (Instant::now(), Interrupts::catch()?);
     let progress = Progress::new(View::choose(args.json));
     let is_json = args.json;
@@ -111,6 +124,13 @@ pub async fn run(args: Args) -> Result<()> {
         }
         None => Ok(()),
     }
+}
+
+/// For those who deploy with tools of their own.
+fn print_template(directory: &Path, args: &Args) -> Result<()> {
+    let stack = args.name.clone().name()?.unwrap_or_else(|| questions::DEFAULT_NAME.to_owned());
+    let answers = questions::answer(args.flags.clone(), None, None, None)?;
+    by_hand::write(directory, &stack, &answers)?.iter().try_for_each(|path| ui::line(path.display()))
 }
 
 /// One run of the command.

@@ -54,7 +54,7 @@ impl Init {
         // Of its own each time: in a directory that all share, a name that can be guessed may be taken by a link elsewhere.
         let directory = tempfile::Builder::new().prefix(&format!("runvoy-plan-{}-", place.stack)).tempdir()?.keep();
         let [bucket_path, main_path] = ["bucket.yaml", "main.yaml"].map(|name| directory.join(name));
-        for (path, template) in [(&bucket_path, &templates::bucket(&place.stack)?), (&main_path, &main)] {
+        for (path, template) in [(&bucket_path, &templates::bucket(&place.stack, answers)?), (&main_path, &main)] {
             fs::write(path, template).context(format!("can't write `{}`", path.display()))?;
         }
         let mut plan = plan::json(aws, &place.stack, answers, rates, existing.is_some())?;

@@ -238,7 +238,7 @@ AWS makes or removes one index of a table at a time, so that this takes 3 update
 /// Each type that our templates have: otherwise a dry run could only say that it may be replaced.
 #[test]
 fn the_types_of_our_templates_are_known() {
-    let template = templates::bucket("acme").unwrap();
+    let template = templates::bucket("acme", &templates::samples::answers()).unwrap();
     let changed = template.replace("Properties:", "Properties:\n      SomethingNew: 1");
     for change in of_templates(&template, &changed).unwrap() {
         assert_eq!(change.replacement, Replacement::No, "{}", change.kind);

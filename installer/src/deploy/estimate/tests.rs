@@ -143,7 +143,7 @@ fn the_accounts_own_past_corrects_the_table() {
 
 #[test]
 fn the_product_s_own_template_is_understood() {
-    let template = crate::templates::bucket("runvoy").unwrap();
+    let template = crate::templates::bucket("runvoy", &crate::templates::samples::answers()).unwrap();
     let estimate = Estimate::create(&template, &Learned::none()).unwrap();
     assert!(estimate.total() >= seconds(30) && estimate.resources() > 1, "{estimate:?}");
     assert!(estimate.critical_path().len() > 1, "the bucket's policy waits for the bucket: {estimate:?}");

@@ -113,7 +113,7 @@ pub(super) fn retention(default: u32) -> Result<u32> {
 }
 
 pub(super) fn alarm_email(default: Option<&str>) -> Result<Option<String>> {
-    let prompt = "E-mail address that is told of trouble, or `none` (4 alarms, about $0.40 a month)";
+    let prompt = "E-mail address that is told of trouble, or `none` (11 alarms and a dashboard, about $1.10 a month)";
     let text = input(prompt, Some(default.unwrap_or("none")), |text| flags::alarm_email(text).map(drop))?;
     Ok(flags::alarm_email(&text).map_or(None, |AlarmEmail(email)| email))
 }

@@ -41,12 +41,24 @@ pub struct Flags {
     /// Image of executions that name none; with `--network private`, one of the account's own ECR
     #[arg(long, value_parser = image_reference)]
     pub(super) image: Option<String>,
-    /// Who is told of failing functions and lost events: about $0.40 a month; `none` for nobody
+    /// Who is told of trouble: alarms and a dashboard, about $1.10 a month; `none` for nobody
     #[arg(long, value_name = "EMAIL", value_parser = alarm_email)]
     pub(super) alarm_email: Option<AlarmEmail>,
     /// Where log links lead: to the API, or to CloudFront, which takes some minutes to set up [default: function-url]
     #[arg(long, value_name = "WHERE")]
     pub(super) viewer: Option<Viewer>,
+    /// A domain for that address, with `--viewer cloudfront` and a certificate; `none` for AWS's own
+    #[arg(long, value_name = "NAME", value_parser = domain)]
+    pub(super) viewer_domain: Option<OrNone>,
+    /// That domain's certificate in ACM, which must be in us-east-1
+    #[arg(long, value_name = "ARN", value_parser = certificate)]
+    pub(super) viewer_certificate: Option<String>,
+    /// A policy that no role of the deployment may reach beyond, by its ARN; `none` for no such bound [default: none]
+    #[arg(long, value_name = "ARN", value_parser = boundary)]
+    pub(super) permissions_boundary: Option<OrNone>,
+    /// A tag for everything that is made; more by repeating it. They add to those that the deployment has
+    #[arg(long = "tag", value_name = "KEY=VALUE", value_parser = tag)]
+    pub(super) tags: Vec<(String, String)>,
     /// E-mail address of the first admin [default: git's `user.email`]
     #[arg(long, value_name = "EMAIL", value_parser = email)]
     pub admin_email: Option<String>,
@@ -55,6 +67,56 @@ pub struct Flags {
 /// An address, or nobody's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AlarmEmail(pub Option<String>);
+
+/// Something that can be chosen not to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OrNone(pub Option<String>);
+
+/// A name in DNS, as browsers write it.
+fn domain(text: &str) -> Result<OrNone, String> {
+    if text == "none" {
+        return Ok(OrNone(None));
+    }
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-')
+    };
+    let shaped = text.len() <= 253 && text.contains('.') && text.split('.').all(label);
+    shaped.then(|| OrNone(Some(text.to_owned()))).ok_or_else(|| "must look like `logs.example.com`".to_owned())
+}
+
+fn certificate(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("arn:aws:acm:us-east-1:").and_then(|rest| rest.split_once(":certificate/"));
+    let shaped = rest.is_some_and(|(account, id)| {
+        account.len() == 12
+            && account.bytes().all(|c| c.is_ascii_digit())
+            && !id.is_empty()
+            && id.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-')
+    });
+    shaped.then(|| text.to_owned()).ok_or_else(|| {
+        "must look like `arn:aws:acm:us-east-1:123456789012:certificate/…`: CloudFront takes no other region's"
+            .to_owned()
+    })
+}
+
+fn boundary(text: &str) -> Result<OrNone, String> {
+    if text == "none" { Ok(OrNone(None)) } else { policy(text).map(|arn| OrNone(Some(arn))) }
+}
+
+/// AWS's limits on tags, and its own and our names, which nobody else may set.
+fn tag(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("must look like `team=platform`")?;
+    let plain = |text: &str| text.chars().all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c));
+    if !(1..=128).contains(&key.chars().count()) || value.chars().count() > 256 || !plain(key) || !plain(value) {
+        return Err("a key has 1 to 128 letters, digits, spaces or any of `_.:/=+-@`, a value at most 256".to_owned());
+    }
+    if key.starts_with("aws:") || key.starts_with("runvoy:") {
+        return Err("keys that begin with `aws:` or `runvoy:` are taken".to_owned());
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
 
 pub(super) fn email(text: &str) -> Result<String, String> {
     validate_email(text).map(|()| text.to_owned()).map_err(|error| error.problem)
@@ -137,6 +199,24 @@ mod tests {
             "arn:aws:iam::aws:policy/${AWS::StackName}",
         ] {
             assert!(policy(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn domains_certificates_and_tags_have_a_shape() {
+        assert_eq!(domain("logs.example.com"), Ok(OrNone(Some("logs.example.com".into()))));
+        assert_eq!((domain("none"), boundary("none")), (Ok(OrNone(None)), Ok(OrNone(None))));
+        for bad in ["", "logs", "Logs.example.com", "-a.example.com", "a..b", "https://a.b"] {
+            assert!(domain(bad).is_err(), "{bad}");
+        }
+        assert!(certificate("arn:aws:acm:us-east-1:123456789012:certificate/1a-2b").is_ok());
+        for bad in ["arn:aws:acm:eu-west-1:123456789012:certificate/1", "arn:aws:acm:us-east-1:1:certificate/1"] {
+            assert!(certificate(bad).is_err(), "{bad}");
+        }
+        assert!(boundary("arn:aws:iam::123456789012:policy/limit").is_ok() && boundary("limit").is_err());
+        assert_eq!(tag("cost center=a=b"), Ok(("cost center".into(), "a=b".into())));
+        for bad in ["team", "=x", "aws:x=y", "runvoy:stack=x", "a=\u{1}", "a!=b"] {
+            assert!(tag(bad).is_err(), "{bad}");
         }
     }
 

@@ -5,10 +5,10 @@ mod flags;
 mod found;
 mod place;
 
-use std::process::Command;
+use std::{collections::BTreeMap, process::Command};
 
 use super::answers::{
-    Answers, Architecture, DEFAULT_IMAGE, DEFAULT_LOG_RETENTION_DAYS, Network, TaskPermissions, Viewer,
+    Answers, Architecture, DEFAULT_IMAGE, DEFAULT_LOG_RETENTION_DAYS, Domain, Network, TaskPermissions, Viewer,
 };
 use crate::{
     error::{Error, Result},
@@ -17,10 +17,13 @@ use crate::{
 
 pub use flags::Flags;
 pub use found::{Vpc, networks};
-pub use place::{NameFlags, Place, default_region, place, region};
+pub use place::{DEFAULT_NAME, NameFlags, Place, default_region, place, region};
 
 /// AWS attaches no more to a role, unless it is asked for a higher limit.
 const MOST_POLICIES: usize = 10;
+
+/// AWS allows 50 on a resource. One is ours, three are CloudFormation's, and networks have a name.
+const MOST_TAGS: usize = 45;
 
 const ECR_EXAMPLE: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/terraform:1.10.5";
 
@@ -42,9 +45,18 @@ pub fn answer(
     permissions(&flags, &mut answers, ask)?;
     image(&flags, &mut answers, ask)?;
     answers.log_retention_days = choose(flags.log_retention_days, answers.log_retention_days, ask, ask::retention)?;
-    let alarms = flags.alarm_email.map(|email| email.0);
+    let alarms = flags.alarm_email.clone().map(|email| email.0);
     answers.alarm_email = choose(alarms, answers.alarm_email, ask, |email| ask::alarm_email(email.as_deref()))?;
     answers.viewer = choose(flags.viewer, answers.viewer, ask, ask::viewer)?;
+    domain(&flags, &mut answers)?;
+    if let Some(boundary) = flags.permissions_boundary {
+        answers.permissions_boundary = boundary.0;
+    }
+    answers.tags.extend(flags.tags);
+    if answers.tags.len() > MOST_TAGS {
+        let problem = format!("{} tags are too many: AWS takes 50, and some of them are runvoy's", answers.tags.len());
+        return Err(usage(&problem, &format!("name at most {MOST_TAGS}")));
+    }
     answers.admin_email = choose(flags.admin_email, answers.admin_email, ask, |email| ask::admin_email(&email))?;
     if answers.admin_email.is_empty() {
         return Err(usage("nobody is named as the first admin", "add `--admin-email you@example.com`"));
@@ -101,6 +113,34 @@ fn network(flags: &Flags, answers: &mut Answers, asked: Option<&[Vpc]>) -> Resul
         let hint = "add `--vpc-id vpc-… --subnet-id subnet-…`; `aws ec2 describe-subnets` lists them";
         return Err(usage("`--network existing` needs a network and at least one of its subnets", hint));
     }
+    Ok(())
+}
+
+/// A name for the viewer's address. It goes with the address.
+fn domain(flags: &Flags, answers: &mut Answers) -> Result<()> {
+    let named = flags.viewer_domain.as_ref().is_some_and(|name| name.0.is_some()) || flags.viewer_certificate.is_some();
+    if answers.viewer != Viewer::Cloudfront {
+        answers.viewer_domain = None;
+        let problem = "only a viewer by CloudFront can have a domain";
+        return if named { Err(usage(problem, "add `--viewer cloudfront`")) } else { Ok(()) };
+    }
+    let before = answers.viewer_domain.take();
+    let name = match &flags.viewer_domain {
+        Some(name) => name.0.clone(),
+        None => before.as_ref().map(|domain| domain.name.clone()),
+    };
+    let certificate = flags.viewer_certificate.clone().or(before.map(|domain| domain.certificate_arn));
+    answers.viewer_domain = match (name, certificate) {
+        (Some(name), Some(certificate_arn)) => Some(Domain { name, certificate_arn }),
+        (Some(_), None) => {
+            let hint = "add `--viewer-certificate arn:aws:acm:us-east-1:…:certificate/…`";
+            return Err(usage("a domain needs a certificate that names it", hint));
+        }
+        (None, _) if flags.viewer_certificate.is_some() => {
+            return Err(usage("a certificate needs a domain that it names", "add `--viewer-domain logs.example.com`"));
+        }
+        (None, _) => None,
+    };
     Ok(())
 }
 
@@ -187,6 +227,9 @@ fn defaults() -> Answers {
         public_ip: false,
         alarm_email: None,
         viewer: Viewer::default(),
+        viewer_domain: None,
+        permissions_boundary: None,
+        tags: BTreeMap::new(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The name of a deployment that nobody named.
-const DEFAULT_NAME: &str = "runvoy";
+pub const DEFAULT_NAME: &str = "runvoy";
 
 /// Where most are; any other can be typed.
 const REGIONS: [(&str, &str); 10] = [

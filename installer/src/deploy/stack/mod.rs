@@ -71,7 +71,15 @@ impl Wanted<'_> {
     fn matches(&self, stack: &Stack) -> bool {
         let has = stack.parameters().iter().filter_map(|one| Some((one.parameter_key()?, one.parameter_value()?)));
         let wanted = self.parameters.iter().map(|(key, value)| (*key, value.as_str()));
-        has.collect::<BTreeMap<_, _>>() == wanted.collect() && is_tagged(stack, self.deployment)
+        has.collect::<BTreeMap<_, _>>() == wanted.collect() && is_tagged(stack, self.deployment) && self.has_tags(stack)
+    }
+
+    /// Whether the stack has the tags that the template asks for.
+    fn has_tags(&self, stack: &Stack) -> bool {
+        let has = |key: &str, value: &str| {
+            stack.tags().iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
+        };
+        templates::tags(self.template).iter().all(|(key, value)| has(key, value))
     }
 }
 

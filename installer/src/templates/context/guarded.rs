@@ -31,6 +31,7 @@ pub(super) fn arns(stack: &str, answers: &Answers) -> Vec<String> {
     }
     if answers.alarm_email.is_some() {
         arns.extend([place("sns", alarms::topic(stack)), place("cloudwatch", format!("alarm:{stack}-*"))]);
+        arns.push(format!("{ARN}:cloudwatch::${{AWS::AccountId}}:dashboard/{stack}-${{AWS::Region}}"));
     }
     if answers.viewer == Viewer::Cloudfront {
         arns.extend(bucket(&viewer_bucket(stack)));

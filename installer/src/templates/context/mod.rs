@@ -1,6 +1,7 @@
 //! What the templates are rendered with: the contract's data, in the shape that they walk through.
 
 mod alarms;
+mod by_hand;
 mod guarded;
 mod network;
 
@@ -28,6 +29,8 @@ pub mod parameter {
     pub const VIEWER_URL: &str = "ViewerUrl";
 }
 
+pub(super) use by_hand::by_hand;
+
 const ARN: &str = "arn:${AWS::Partition}";
 const PLACE: &str = "${AWS::Region}:${AWS::AccountId}";
 
@@ -36,12 +39,13 @@ fn digest(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes)[..4])
 }
 
-pub(super) fn bucket(stack: &str) -> Value {
+pub(super) fn bucket(stack: &str, answers: &Answers) -> Value {
     json!({
         "description": format!("runvoy `{stack}`: code and uploads"),
         "bucket": bucket_name(stack),
         "uploads_prefix": infra::prefix::UPLOADS,
         "output": { "bucket_name": output::BUCKET_NAME },
+        "tags": tags(answers),
     })
 }
 
@@ -57,10 +61,13 @@ pub(super) fn main(stack: &str, answers: &Answers) -> Result<Value> {
         "stack": stack,
         "answers": serde_json::to_value(answers)?,
         "answers_digest": digest(&serde_json::to_vec(answers)?),
+        "tags": tags(answers),
+        "boundary": answers.permissions_boundary,
         "parameter": { "artifact_bucket": parameter::ARTIFACT_BUCKET, "artifact_key": parameter::ARTIFACT_KEY,
             "viewer_url": parameter::VIEWER_URL },
         "output": { "api_endpoint": output::API_ENDPOINT, "artifact_key": output::ARTIFACT_KEY },
-        "viewer_output": { "url": viewer::output::URL, "bucket": viewer::output::BUCKET },
+        "viewer_output": { "url": viewer::output::URL, "bucket": viewer::output::BUCKET,
+            "target": viewer::output::TARGET },
         "environment": environment(stack, answers, &network),
         "network": network,
         "cluster": stack,
@@ -83,11 +90,14 @@ pub(super) fn main(stack: &str, answers: &Answers) -> Result<Value> {
         "alarm_email": answers.alarm_email,
         "alarm_topic": alarms::topic(stack),
         "alarms": alarms::all(stack),
-        "viewer": (answers.viewer == Viewer::Cloudfront).then(|| viewer(stack)),
+        // Dashboards of all regions share their names.
+        "dashboard_name": format!("{stack}-${{AWS::Region}}"),
+        "dashboard": alarms::dashboard(stack),
+        "viewer": (answers.viewer == Viewer::Cloudfront).then(|| viewer(stack, answers)),
     }))
 }
 
-fn viewer(stack: &str) -> Value {
+fn viewer(stack: &str, answers: &Answers) -> Value {
     json!({
         "bucket": viewer_bucket(stack),
         // These names are shared by all regions of the account.
@@ -95,7 +105,13 @@ fn viewer(stack: &str) -> Value {
         "comment": format!("runvoy {stack}: log viewer"),
         "key": viewer::key(),
         "policy": viewer::policy(),
+        "domain": answers.viewer_domain,
     })
+}
+
+/// None instead of an empty object, which handlebars takes for something.
+fn tags(answers: &Answers) -> Value {
+    if answers.tags.is_empty() { Value::Null } else { json!(answers.tags) }
 }
 
 /// Environment variables of both functions. Names are known beforehand, so that no function waits for table or cluster.

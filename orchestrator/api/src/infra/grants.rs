@@ -118,7 +118,10 @@ pub const API_GRANTS: &[Grant] = &[
     Grant {
         sid: "ReadSigningSecret",
         actions: &["secretsmanager:GetSecretValue"],
-        resources: &["${JwtSecret}"],
+        // By its name and the six characters that AWS appends: a reference would make the role wait for the secret.
+        resources: &[
+            "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/internal/jwt-??????",
+        ],
         condition: None,
     },
 ];

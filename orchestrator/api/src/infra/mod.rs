@@ -61,6 +61,20 @@ pub mod task_env {
     pub const LOCK_FENCE: &str = "RUNVOY_LOCK_FENCE";
 }
 
+/// The metrics that the functions write into their logs, from where CloudWatch takes them (embedded metric format).
+pub mod metric {
+    /// Namespace of all of them.
+    pub const NAMESPACE: &str = "runvoy";
+    /// Their one dimension; its value is the stack's name.
+    pub const DIMENSION: &str = "Stack";
+    /// 1 for a reply that is an error of the API's own (5xx), 0 for any other.
+    pub const SERVER_ERRORS: &str = "ServerErrors";
+    /// 1 for a task that failed without its command having ended, 0 for any other that ended.
+    pub const TASK_FAILURES: &str = "TaskFailures";
+    /// 1 for a command that did not start because its lock was held.
+    pub const LOCK_CONFLICTS: &str = "LockConflicts";
+}
+
 /// Outputs of the stacks.
 pub mod output {
     /// Bucket stack: name of the bucket.

@@ -6,9 +6,10 @@ use hyper::body::Incoming;
 use tokio::time::sleep;
 
 use super::State;
-use super::calls::{Caller, Entry};
+use super::calls::Entry;
 use super::form::Form;
-use super::gate::Credential;
+use super::gate::{Admitted, Credential};
+use super::iam::Principal;
 use super::name::Name;
 use super::reply::{Body, cut, error, full, reply};
 use super::script::{Effect, Firing};
@@ -49,12 +50,13 @@ impl Exchange {
     }
 
     /// The reply, by the engine or by what a script has made of this call.
-    pub async fn serve(self, state: &State, caller: Caller) -> Response<Body> {
+    pub async fn serve(self, state: &State, admitted: Admitted) -> Response<Body> {
+        let Admitted { caller, principal } = admitted;
         let firing = state.script.fires(caller, &self.name);
         let fault = firing.as_ref().map(|firing| firing.effect().name());
         let mut entry = state.calls.begin(caller, self.name.clone(), fault);
         let Self { name, head, body, is_json, is_here } = self;
-        let call = Named { state, name, head, is_json, is_here };
+        let call = Named { state, name, head, is_json, is_here, principal };
         let response = match (firing, body) {
             (None, Content::Streams(body)) => call.take_effect(&Bytes::new(), body.boxed()).await,
             (None, Content::Known(body)) => call.take_effect(&body, full(body.clone())).await,
@@ -82,13 +84,24 @@ struct Named<'a> {
     head: Parts,
     is_json: bool,
     is_here: bool,
+    principal: Option<Principal>,
 }
 
 impl Named<'_> {
     async fn take_effect(&self, known: &Bytes, body: Body) -> Response<Body> {
-        let answer = self.state.answer(&self.name, &self.head, known, body, self.is_here).await;
+        let answer = match self.refusal(known).await {
+            Ok(None) => self.state.answer(&self.name, &self.head, known, body, self.is_here).await,
+            Ok(Some(refusal)) => Ok(refusal),
+            Err(error) => Err(error),
+        };
         let failed = |cause| error(&self.name.service, self.is_json, 500, "InternalFailure", &format!("{cause:#}"));
         answer.unwrap_or_else(failed)
+    }
+
+    /// That of IAM, which asks nobody but functions: the client is the account's admin.
+    async fn refusal(&self, known: &Bytes) -> anyhow::Result<Option<Response<Body>>> {
+        let Some(principal) = &self.principal else { return Ok(None) };
+        self.state.iam.refusal(principal, &self.name, &self.head, known, self.is_json).await
     }
 
     /// What a fault makes of it.

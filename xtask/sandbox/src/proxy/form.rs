@@ -26,7 +26,8 @@ impl Form {
     }
 }
 
-fn decode(text: &str) -> String {
+/// A text as it was before it was escaped.
+pub(super) fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {

@@ -3,6 +3,7 @@
 use http::{HeaderMap, Request, header};
 
 use super::calls::Caller;
+use super::iam::Principal;
 
 /// The keys of a run.
 pub(super) struct Gate {
@@ -12,8 +13,16 @@ pub(super) struct Gate {
     pub client_key: String,
     /// Access key id of functions: the engine gives them the account's id.
     pub function_key: String,
-    /// Session token of functions, which makes that a secret too.
+    /// What the session tokens of functions begin with, which makes that a secret too; whose they are follows.
     pub function_token: String,
+}
+
+/// Who is let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Admitted {
+    pub caller: Caller,
+    /// Of a function, its role. Whoever has the bare token, as tests do, acts for the sandbox itself.
+    pub principal: Option<Principal>,
 }
 
 /// Why a call is refused.
@@ -38,7 +47,7 @@ impl Refusal {
 }
 
 impl Gate {
-    pub fn admit<B>(&self, request: &Request<B>) -> Result<Caller, Refusal> {
+    pub fn admit<B>(&self, request: &Request<B>) -> Result<Admitted, Refusal> {
         if !is_loopback_host(request.headers(), self.port) {
             return Err(Refusal::ForeignHost);
         }
@@ -47,11 +56,14 @@ impl Gate {
         }
         let credential = Credential::of(request).ok_or(Refusal::UnknownKey)?;
         if credential.key == self.client_key {
-            Ok(Caller::Client)
-        } else if credential.key == self.function_key && credential.token == Some(self.function_token.as_str()) {
-            Ok(Caller::Function)
-        } else {
-            Err(Refusal::UnknownKey)
+            return Ok(Admitted { caller: Caller::Client, principal: None });
+        }
+        let whose = credential.token.and_then(|token| token.strip_prefix(self.function_token.as_str()));
+        match whose.map(|whose| (whose.is_empty(), Principal::read(whose))) {
+            Some((is_bare, principal)) if credential.key == self.function_key && (is_bare || principal.is_some()) => {
+                Ok(Admitted { caller: Caller::Function, principal })
+            }
+            _ => Err(Refusal::UnknownKey),
         }
     }
 }
@@ -114,7 +126,7 @@ mod tests {
     }
 
     fn admit(request: http::request::Builder) -> Result<Caller, Refusal> {
-        gate().admit(&request.body(()).unwrap())
+        gate().admit(&request.body(()).unwrap()).map(|admitted| admitted.caller)
     }
 
     #[test]
@@ -126,7 +138,16 @@ mod tests {
     }
 
     #[test]
+    fn functions_come_with_their_role() {
+        let request = signed("123456789012").header("x-amz-security-token", "token.acme-Role-1.acme-api");
+        let admitted = gate().admit(&request.body(()).unwrap()).unwrap();
+        let principal = Principal { role: "acme-Role-1".to_owned(), function: "acme-api".to_owned() };
+        assert_eq!(admitted, Admitted { caller: Caller::Function, principal: Some(principal) });
+    }
+
+    #[test]
     fn strangers_are_refused() {
+        assert_eq!(admit(signed("123456789012").header("x-amz-security-token", "tokenmore")), Err(Refusal::UnknownKey));
         assert_eq!(admit(signed("AKIAOTHER")), Err(Refusal::UnknownKey));
         assert_eq!(admit(signed("123456789012")), Err(Refusal::UnknownKey));
         assert_eq!(admit(Request::get("/").header("host", "127.0.0.1:4000")), Err(Refusal::UnknownKey));

@@ -6,6 +6,7 @@ mod exchange;
 mod form;
 mod function_urls;
 mod gate;
+mod iam;
 mod name;
 pub(crate) mod reply;
 pub mod script;
@@ -32,6 +33,8 @@ use exchange::Exchange;
 use form::Form;
 use function_urls::FunctionUrls;
 use gate::{Gate, Refusal};
+use iam::Iam;
+pub use iam::{Record, Use};
 use name::Name;
 use reply::{Body, error, full, reply};
 use script::Script;
@@ -62,6 +65,7 @@ struct State {
     urls: FunctionUrls,
     stacks: Stacks,
     script: Script,
+    iam: Iam,
 }
 
 impl Proxy {
@@ -72,6 +76,7 @@ impl Proxy {
         engine: EngineClient,
         fargate: Fargate,
         log: &Path,
+        grants: &Path,
     ) -> Result<Self> {
         let port = listener.local_addr().context("the proxy has no address")?.port();
         let gate =
@@ -81,9 +86,10 @@ impl Proxy {
         let urls = FunctionUrls::new(upstream.clone(), engine.region());
         let script = Script::default();
         let stacks = Stacks::new(engine.clone(), script.clone());
-        let calls_log = calls.clone();
-        let state =
-            Arc::new(State { gate, engine, upstream, fargate, calls: calls_log, urls, stacks, script: script.clone() });
+        let iam = Iam::new(engine.clone(), grants)?;
+        let (calls_log, script_too) = (calls.clone(), script.clone());
+        let state = State { gate, engine, upstream, fargate, calls: calls_log, urls, stacks, script: script_too, iam };
+        let state = Arc::new(state);
         let server = Server::start(listener, move |request| serve(state.clone(), request));
         Ok(Self { calls, script, _server: server })
     }
@@ -100,15 +106,15 @@ impl Proxy {
 }
 
 async fn serve(state: Arc<State>, request: Request<Incoming>) -> Response<Body> {
-    let caller = match state.gate.admit(&request) {
-        Ok(caller) => caller,
+    let admitted = match state.gate.admit(&request) {
+        Ok(admitted) => admitted,
         Err(refusal) => return refuse(&state, &request, refusal),
     };
     let exchange = match Exchange::read(&state, request).await {
         Ok(exchange) => exchange,
         Err(broken) => return broken,
     };
-    exchange.serve(&state, caller).await
+    exchange.serve(&state, admitted).await
 }
 
 impl State {

@@ -36,6 +36,11 @@ pub const LINT: Venv = Venv { name: "lint", program: "cfn-lint", requirements: i
 pub const BROWSER: Venv =
     Venv { name: "browser", program: "playwright", requirements: include_str!("requirements-browser.txt") };
 
+/// What the tests have audit templates and policies: checkov and parliament. They ask for other versions of the same
+/// packages than cfn-lint, so they have a place of their own.
+pub const GUARD: Venv =
+    Venv { name: "guard", program: "checkov", requirements: include_str!("requirements-guard.txt") };
+
 const PYTHON_HINT: &str =
     "install Python 3.10 or newer with its `venv` module (Debian, Ubuntu: `apt install python3-venv`)";
 
@@ -101,7 +106,9 @@ impl Venv {
 
     fn requirements_summary(&self) -> String {
         let known = |line: &&str| {
-            ["ministack", "cargo-lambda", "ziglang", "cfn-lint", "playwright"].iter().any(|k| line.starts_with(k))
+            ["ministack", "cargo-lambda", "ziglang", "cfn-lint", "playwright", "checkov", "parliament"]
+                .iter()
+                .any(|k| line.starts_with(k))
         };
         self.requirements.lines().filter(known).collect::<Vec<_>>().join("`, `")
     }
@@ -150,7 +157,7 @@ async fn lock(path: PathBuf) -> Result<File> {
 
 /// Throws all environments away.
 pub fn remove_all(layout: &Layout) -> Result<()> {
-    for venv in [ENGINE, TOOLS, LINT, BROWSER] {
+    for venv in [ENGINE, TOOLS, LINT, BROWSER, GUARD] {
         remove(&venv.path(layout))?;
     }
     Ok(())

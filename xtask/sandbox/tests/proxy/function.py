@@ -12,7 +12,19 @@ from botocore.session import get_session
 BOOTSTRAP = f'''#!{sys.executable}
 import json, os, urllib.request
 from botocore.session import get_session
-get_session().create_client("s3").list_buckets()
+from botocore.exceptions import ClientError
+s3 = get_session().create_client("s3")
+s3.list_buckets()
+def refused(call, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]
+refusals = [
+    refused(s3.get_object, Bucket="code", Key="function.zip"),
+    refused(get_session().create_client("dynamodb").scan, TableName="t"),
+    refused(s3.get_bucket_location, Bucket="code"),
+]
 api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
 while True:
     with urllib.request.urlopen(api + "next") as reply:
@@ -24,7 +36,7 @@ while True:
         import base64
         body = base64.b64decode(body).decode()
     seen = dict(method=http["method"], path=event["rawPath"], query=event["rawQueryString"], body=body)
-    seen.update(key=headers.get("x-api-key"), link=link)
+    seen.update(key=headers.get("x-api-key"), link=link, refusals=refusals)
     answer = dict(statusCode=201, headers=dict([("x-made-by", "function"), ("location", link)]), body=json.dumps(seen))
     data = json.dumps(answer).encode()
     urllib.request.urlopen(urllib.request.Request(api + request + "/response", data=data, method="POST"))
@@ -41,9 +53,16 @@ s3 = session.create_client("s3")
 s3.create_bucket(Bucket="code")
 s3.put_object(Bucket="code", Key="function.zip", Body=packed.getvalue())
 trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+may = {"Sid": "List", "Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}
 template = {
     "Resources": {
-        "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": trust}},
+        "Role": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "AssumeRolePolicyDocument": trust,
+                "Policies": [{"PolicyName": "all-it-may", "PolicyDocument": {"Statement": may}}],
+            },
+        },
         "Function": {
             "Type": "AWS::Lambda::Function",
             "Properties": {

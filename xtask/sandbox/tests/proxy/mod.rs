@@ -90,7 +90,21 @@ async fn a_function_url_is_an_address_of_this_machine() {
     assert_eq!(reply.headers()["location"], format!("{url}logs"));
     // Its own AWS calls pass through the proxy, with its own credentials.
     let own = sandbox.calls().into_iter().filter(|call| call.caller == Caller::Function).collect::<Vec<_>>();
-    assert_eq!(own.iter().map(|call| call.action.as_str()).collect::<Vec<_>>(), ["ListBuckets"]);
+    let actions = own.iter().map(|call| (call.action.as_str(), call.status)).collect::<Vec<_>>();
+    let expected = [("ListBuckets", 200), ("GetObject", 403), ("Scan", 400), ("GetBucketLocation", 403)]
+        .map(|(a, s)| (a, Some(s)));
+    assert_eq!(actions, expected);
+    // What its role does not grant is refused in AWS's words, and so is what nobody has thought of.
+    let account = sandbox.engine().account();
+    let refusal = |at: usize| (&seen["refusals"][at]["Code"], seen["refusals"][at]["Message"].as_str().unwrap());
+    let (code, message) = refusal(0);
+    let session = format!("User: arn:aws:sts::{account}:assumed-role/f-Role-");
+    assert!(code == "AccessDenied" && message.starts_with(&session), "{code} {message}");
+    let what = "/f is not authorized to perform: s3:GetObject on resource: arn:aws:s3:::code/function.zip because no \
+                identity-based policy allows the s3:GetObject action";
+    assert!(message.ends_with(what), "{message}");
+    assert_eq!(refusal(1).0, "AccessDeniedException");
+    assert!(refusal(2).1.contains("does not know"), "{}", refusal(2).1);
 
     let rebound = Request::get(url).header("host", "attacker.example").body("").unwrap();
     assert_eq!(send(rebound).await.status(), 403);

@@ -182,7 +182,13 @@ static CHOICES: [(Chosen, Group); 4] = [
         |answers| answers.alarm_email.is_some(),
         Group {
             resources: &["{arn}:sns:{place}:{stack}-alarms", "{arn}:cloudwatch:{place}:alarm:{stack}-sweep", "*"],
-            actions: &["sns:CreateTopic", "sns:Subscribe", "cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"],
+            actions: &[
+                "sns:CreateTopic",
+                "sns:Subscribe",
+                "cloudwatch:DescribeAlarms",
+                "cloudwatch:PutMetricAlarm",
+                "cloudwatch:PutDashboard",
+            ],
         },
     ),
     (
@@ -225,7 +231,10 @@ mod tests {
         let main = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../templates/main.yaml.hbs")).unwrap();
         let partials = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../templates/partials")).unwrap();
         let partials = partials.map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap());
-        let texts: Vec<String> = [main, templates::bucket("acme").unwrap()].into_iter().chain(partials).collect();
+        let texts: Vec<String> = [main, templates::bucket("acme", &templates::samples::answers()).unwrap()]
+            .into_iter()
+            .chain(partials)
+            .collect();
         let types =
             texts.iter().flat_map(|text| text.lines()).filter_map(|line| line.trim().strip_prefix("Type: AWS::"));
         let used: BTreeSet<String> = types.filter_map(|kind| Some(kind.split_once("::")?.0.to_lowercase())).collect();

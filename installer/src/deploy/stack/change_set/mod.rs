@@ -149,13 +149,16 @@ async fn create(aws: &Aws, wanted: &Wanted<'_>, stack: Option<&Stack>, name: &st
     }
 }
 
-/// Ours beside those that the admin has added, which would be taken off otherwise.
+/// Ours and the template's, beside those that the admin has added, which would be taken off otherwise.
 fn tags(wanted: &Wanted<'_>, stack: Option<&Stack>) -> Vec<Tag> {
     let foreign = stack.map(Stack::tags).unwrap_or_default().iter();
     // AWS's own can't be set.
-    let foreign = foreign.filter(|tag| tag.key().is_some_and(|key| key != infra::TAG && !key.starts_with("aws:")));
-    let ours = Tag::builder().key(infra::TAG).value(wanted.deployment).build();
-    foreign.cloned().chain([ours]).collect()
+    let mut tags = crate::templates::tags(wanted.template);
+    tags.insert(infra::TAG.to_owned(), wanted.deployment.to_owned());
+    let foreign =
+        foreign.filter(|tag| tag.key().is_some_and(|key| !tags.contains_key(key) && !key.starts_with("aws:")));
+    let ours = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+    foreign.cloned().chain(ours).collect()
 }
 
 /// Waits until AWS has worked out the changes, and reads all of them; none if the change set is gone.

@@ -63,4 +63,7 @@ fn an_admins_own_tags_stay() {
     let stack =
         Stack::builder().tags(tag("team", "platform")).tags(tag("aws:x", "y")).tags(tag(infra::TAG, "old")).build();
     assert_eq!(tags(&wanted, Some(&stack)), [tag("team", "platform"), tag(infra::TAG, "acme")]);
+    let template = r#"Metadata: { runvoy-tags: {"team":"core"} }"#;
+    let wanted = Wanted { template, ..wanted };
+    assert_eq!(tags(&wanted, Some(&stack)), [tag(infra::TAG, "acme"), tag("team", "core")]);
 }
