@@ -75,7 +75,7 @@ async fn grace(app: &App) -> Result<Duration> {
 /// Reads on where the cursor is, and moves it.
 async fn next(app: &App, task: &str, cursor: &mut Cursor, limit: i32) -> Result<Part> {
     let stream = |container| format!("{LOG_STREAM_PREFIX}/{container}/{task}");
-    let mut prepared = true;
+    let mut prepared = false;
     if let Some(token) = &mut cursor.prepare {
         let mut part = log_stream::read(app, &stream(PREPARE_CONTAINER), token, limit).await?;
         part.lines.iter_mut().for_each(|line| line.source = Source::Prepare);
@@ -84,11 +84,12 @@ async fn next(app: &App, task: &str, cursor: &mut Cursor, limit: i32) -> Result<
         }
         prepared = part.begun;
     }
-    let part = log_stream::read(app, &stream(EXECUTOR_CONTAINER), &mut cursor.command, limit).await?;
+    let mut part = log_stream::read(app, &stream(EXECUTOR_CONTAINER), &mut cursor.command, limit).await?;
     // Code is fetched before the command begins: where the one has lines and the other not even a stream, there was none.
     if !prepared && !part.lines.is_empty() {
         cursor.prepare = None;
     }
+    part.begun |= prepared;
     Ok(part)
 }
 

@@ -58,7 +58,7 @@ class StandIn:
     def _page(self, number, lines):
         page = {"execution_id": EXECUTION, "status": "completed", "completed": not lines, "exit_code": 0}
         page["execution"] = {
-            "command": "make everything", "image": "alpine", "user_email": "ada@example.com",
+            "command": "make everything", "image": "alpine", "user_email": "user@example.com",
             "started_at": "2026-01-01T12:00:00Z", "completed_at": "2026-01-01T12:20:00Z", "cost_usd": 0.0123,
         }
         page["cursor"] = str(number + bool(lines))
