@@ -6,6 +6,7 @@ mod api;
 mod audit;
 mod choices;
 mod costs;
+mod crash;
 mod deployment;
 mod destroy;
 mod destroy_data;
