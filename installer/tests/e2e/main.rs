@@ -7,6 +7,7 @@ mod audit;
 mod choices;
 mod costs;
 mod crash;
+mod crowd;
 mod deployment;
 mod destroy;
 mod destroy_data;

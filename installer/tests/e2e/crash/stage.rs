@@ -55,11 +55,13 @@ impl Stage {
             let start = || RUNTIME.block_on(Sandbox::start(&Layout::named("e2e-crash").unwrap())).unwrap();
             let site = Site::new(SANDBOX.get_or_init(start), STACK);
             site.install();
-            let config = fs::read_to_string(site.config()).unwrap();
-            let endpoint = config.lines().find_map(|line| line.trim().strip_prefix("api_endpoint:")).unwrap();
-            let endpoint = endpoint.trim().trim_matches(['"', '\'']).to_owned();
-            let stage =
-                Self { key: site.key(), site, endpoint, scratch: tempfile::tempdir().unwrap(), turn: Mutex::new(()) };
+            let stage = Self {
+                key: site.key(),
+                endpoint: site.endpoint(),
+                site,
+                scratch: tempfile::tempdir().unwrap(),
+                turn: Mutex::new(()),
+            };
             let rules = stage.site.aws("events", "AWSEvents.ListRules", &json!({ "NamePrefix": STACK }));
             for rule in rules["Rules"].as_array().unwrap() {
                 stage.site.aws("events", "AWSEvents.DisableRule", &json!({ "Name": rule["Name"] }));
