@@ -21,13 +21,26 @@ use crate::{
 };
 
 /// Every path without its prefix begins with one of these.
-const ROOTS: [&str; 11] =
-    ["health", "greet", "whoami", "executions", "locks", "users", "audit", "costs", "config", "api", "logs"];
+const ROOTS: [&str; 12] = [
+    "health",
+    "openapi.json",
+    "greet",
+    "whoami",
+    "executions",
+    "locks",
+    "users",
+    "audit",
+    "costs",
+    "config",
+    "api",
+    "logs",
+];
 
 /// The whole API and the viewer.
 pub fn router(app: Arc<App>) -> Router {
     let routes = Router::new()
         .route("/health", get(general::health))
+        .route("/openapi.json", get(general::openapi))
         .route("/greet/{name}", get(general::greet))
         .route("/whoami", get(general::whoami))
         .route("/executions", get(executions::list).post(executions::start))

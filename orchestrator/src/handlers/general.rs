@@ -3,7 +3,8 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::HeaderMap,
+    http::{HeaderMap, header},
+    response::IntoResponse,
 };
 use runvoy_api::{
     CONTRACT_VERSION, Greeting, Health,
@@ -16,6 +17,11 @@ use crate::{auth, error::Result};
 pub async fn health() -> Json<Health> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     Json(Health { status: "ok".to_owned(), version, contract: CONTRACT_VERSION })
+}
+
+/// The API's own description, as this release of it is.
+pub async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], include_str!("../../../docs/openapi.json"))
 }
 
 pub async fn greet(Path(name): Path<String>) -> Json<Greeting> {

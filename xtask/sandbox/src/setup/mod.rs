@@ -27,6 +27,12 @@ pub const TOOLS: Venv =
     Venv { name: "tools", program: "cargo-lambda", requirements: include_str!("requirements-tools.txt") };
 /// What the tests check templates and events with: cfn-lint and jsonschema.
 pub const LINT: Venv = Venv { name: "lint", program: "cfn-lint", requirements: include_str!("requirements-lint.txt") };
+/// What the tests hold the API against its document with: schemathesis.
+pub const CONTRACT: Venv =
+    Venv { name: "contract", program: "schemathesis", requirements: include_str!("requirements-contract.txt") };
+
+/// All of them.
+const ALL: [Venv; 4] = [ENGINE, TOOLS, LINT, CONTRACT];
 
 const PYTHON_HINT: &str =
     "install Python 3.10 or newer with its `venv` module (Debian, Ubuntu: `apt install python3-venv`)";
@@ -92,8 +98,9 @@ impl Venv {
     }
 
     fn requirements_summary(&self) -> String {
-        let known =
-            |line: &&str| ["ministack", "cargo-lambda", "ziglang", "cfn-lint"].iter().any(|k| line.starts_with(k));
+        let known = |line: &&str| {
+            ["ministack", "cargo-lambda", "ziglang", "cfn-lint", "schemathesis"].iter().any(|k| line.starts_with(k))
+        };
         self.requirements.lines().filter(known).collect::<Vec<_>>().join("`, `")
     }
 }
@@ -141,7 +148,7 @@ async fn lock(path: PathBuf) -> Result<File> {
 
 /// Throws all environments away.
 pub fn remove_all(layout: &Layout) -> Result<()> {
-    for venv in [ENGINE, TOOLS, LINT] {
+    for venv in ALL {
         remove(&venv.path(layout))?;
     }
     Ok(())
