@@ -1,5 +1,7 @@
 //! What the admin chooses. The choices travel in the deployed template, so that any machine can go on from them.
 
+use std::collections::BTreeMap;
+
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +25,9 @@ pub struct Answers {
     /// ARNs of the policies that say it, with [`TaskPermissions::Policies`].
     #[serde(default)]
     pub task_policy_arns: Vec<String>,
+    /// The policies of the other roles that commands may run under, by the roles' names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub task_roles: BTreeMap<String, Vec<String>>,
     /// Whether executions take spare capacity unless they say otherwise.
     pub spot: bool,
     /// How long the commands' output is kept.
