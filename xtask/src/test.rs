@@ -28,8 +28,10 @@ pub async fn run(args: Args) -> Result<u8> {
 pub async fn test(arguments: &[OsString], interrupts: &mut Interrupts) -> Result<Outcome<()>> {
     let layout = Layout::named("test")?;
     let setup = async {
-        let all = [setup::ENGINE, setup::TOOLS, setup::LINT];
-        tokio::try_join!(all[0].ensure(&layout), all[1].ensure(&layout), all[2].ensure(&layout)).map(|_| ())
+        let (run, check) = ([setup::ENGINE, setup::TOOLS], [setup::LINT, setup::CONTRACT]);
+        let run = async { tokio::try_join!(run[0].ensure(&layout), run[1].ensure(&layout)) };
+        let check = async { tokio::try_join!(check[0].ensure(&layout), check[1].ensure(&layout)) };
+        tokio::try_join!(run, check).map(|_| ())
     };
     tokio::select! {
         done = setup => done?,

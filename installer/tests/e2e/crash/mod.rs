@@ -2,6 +2,7 @@
 //! comes round, and everything is as it should be: one execution, ended once, no task without an owner, the lock free.
 
 mod stage;
+mod trouble;
 
 use std::{fs, path::Path};
 

@@ -219,13 +219,18 @@ impl Stage {
 
     /// As if the execution had been launched six minutes ago, which is when the sweep begins to doubt a launch.
     pub fn age(&self, id: &str) {
+        self.age_by(id, 6);
+    }
+
+    /// As if it had been launched so many minutes ago.
+    pub fn age_by(&self, id: &str, minutes: i64) {
         let row = self.execution(id);
         let key = json!({ "execution_id": row["execution_id"], "started_at": row["started_at"] });
         self.update(
             "executions",
             &key,
             "launched_at",
-            &rfc3339(OffsetDateTime::now_utc() - time::Duration::minutes(6)),
+            &rfc3339(OffsetDateTime::now_utc() - time::Duration::minutes(minutes)),
         );
     }
 
