@@ -20,6 +20,8 @@ use crate::{
 const LIVELY: Duration = Duration::from_millis(500);
 /// The pause when nothing has come for a while, and between two attempts to get through.
 const QUIET: Duration = Duration::from_secs(2);
+/// The place in a queue from which on the pause gets no longer.
+const FAR_BACK: usize = 5;
 /// How long the network may be away.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// A page with this many lines is likely not the last one that waits.
@@ -67,7 +69,11 @@ impl<'a> Follower<'a> {
             }
             // Once the command has ended, only its last lines are waited for.
             let quiet = page.logs.is_empty() && !page.status.is_terminal();
-            pause = if quiet { (pause + pause / 4).min(QUIET) } else { LIVELY };
+            pause = match page.queue_position {
+                Some(place) => in_queue(place),
+                None if quiet => (pause + pause / 4).min(QUIET),
+                None => LIVELY,
+            };
             if page.logs.len() < FULL_PAGE {
                 sleep(pause).await;
             }
@@ -152,6 +158,11 @@ impl<'a> Follower<'a> {
     }
 }
 
+/// The further back in a queue, the longer until anything can happen: many that wait must not keep the API busy.
+fn in_queue(place: usize) -> Duration {
+    QUIET * u32::try_from(place.clamp(1, FAR_BACK)).unwrap_or(1)
+}
+
 /// The command's lines exactly as it wrote them, in one write. Those of the container that fetched its code are no part of
 /// its output.
 pub fn print(lines: &[LogEvent]) -> Result<()> {
@@ -168,4 +179,15 @@ pub fn print(lines: &[LogEvent]) -> Result<()> {
         text.push('\n');
     }
     ui::write(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_back_of_a_queue_looks_less_often() {
+        let pauses = [0, 1, 2, 5, 6, 100].map(|place| in_queue(place).as_secs());
+        assert_eq!(pauses, [2, 2, 4, 10, 10, 10]);
+    }
 }

@@ -1,5 +1,7 @@
 //! What every request needs: the deployment's settings and the AWS clients.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use aws_sdk_cloudwatchlogs as logs;
 use aws_sdk_dynamodb as dynamodb;
@@ -33,6 +35,8 @@ pub struct Deployment {
     pub security_group: String,
     pub assign_public_ip: String,
     pub task_role_arn: String,
+    /// The others, by name.
+    pub task_roles: BTreeMap<String, String>,
     pub task_execution_role_arn: String,
     pub architecture: String,
     pub default_image: String,
@@ -73,6 +77,14 @@ pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
 }
 
 impl Deployment {
+    /// The ARN of the role of this name, or of the usual one.
+    pub fn task_role(&self, name: Option<&str>) -> Option<&str> {
+        match name {
+            None | Some(infra::DEFAULT_TASK_ROLE) => Some(&self.task_role_arn),
+            Some(name) => self.task_roles.get(name).map(String::as_str),
+        }
+    }
+
     fn from_environment() -> anyhow::Result<Self> {
         use infra::env;
         Ok(Self {
@@ -87,6 +99,7 @@ impl Deployment {
             security_group: required(env::SECURITY_GROUP_ID)?,
             assign_public_ip: required(env::ASSIGN_PUBLIC_IP)?,
             task_role_arn: required(env::TASK_ROLE_ARN)?,
+            task_roles: task_roles(&std::env::var(env::TASK_ROLES).unwrap_or_default()),
             task_execution_role_arn: required(env::TASK_EXECUTION_ROLE_ARN)?,
             architecture: required(env::TASK_ARCHITECTURE)?,
             default_image: required(env::DEFAULT_IMAGE)?,
@@ -95,6 +108,11 @@ impl Deployment {
             web_ui_url: std::env::var(env::WEB_UI_URL).ok().filter(|url| !url.is_empty()),
         })
     }
+}
+
+fn task_roles(text: &str) -> BTreeMap<String, String> {
+    let pairs = text.split_whitespace().filter_map(|pair| pair.split_once('='));
+    pairs.map(|(name, arn)| (name.to_owned(), arn.to_owned())).collect()
 }
 
 fn required(name: &str) -> anyhow::Result<String> {
@@ -141,6 +159,7 @@ impl Deployment {
             security_group: text("sg-1"),
             assign_public_ip: text("ENABLED"),
             task_role_arn: text("arn:aws:iam::123456789012:role/task"),
+            task_roles: task_roles("deploy=arn:aws:iam::123456789012:role/deploy"),
             task_execution_role_arn: text("arn:aws:iam::123456789012:role/execution"),
             architecture: text("ARM64"),
             default_image: text("alpine"),

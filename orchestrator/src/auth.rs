@@ -36,3 +36,20 @@ pub fn require(caller: &Caller, least: Role) -> Result<()> {
     let message = format!("this needs the role `{least}`; your key has `{}`", caller.user.role);
     Err(ApiError::new(ErrorCode::Forbidden, message).hint("ask an admin"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_that_comes_too_often_is_refused_before_any_call() {
+        let (app, mut headers) = (App::for_tests(), HeaderMap::new());
+        let value = |n: u8| ApiKey::from_random([n; 32]).reveal().parse().unwrap();
+        headers.insert(API_KEY_HEADER, value(1));
+        let taken = (0..500).take_while(|_| key_hash(&app, &headers).is_ok()).count();
+        assert!((100..300).contains(&taken), "{taken}");
+        assert_eq!(key_hash(&app, &headers).unwrap_err().code, ErrorCode::TooManyRequests);
+        headers.insert(API_KEY_HEADER, value(2));
+        assert!(key_hash(&app, &headers).is_ok(), "others have their own share");
+    }
+}

@@ -15,9 +15,14 @@ pub async fn handle(app: &App, event: Value) -> Result<(), crate::Error> {
     }
 }
 
-async fn task_changed(app: &App, mut event: Value) -> anyhow::Result<()> {
+/// The task that an event tells of.
+pub fn task(mut event: Value) -> anyhow::Result<TaskView> {
     let detail = event.get_mut("detail").map(Value::take).unwrap_or_default();
-    let task: TaskView = serde_json::from_value(detail).context("the event's detail is not a task")?;
+    serde_json::from_value(detail).context("the event's detail is not a task")
+}
+
+async fn task_changed(app: &App, event: Value) -> anyhow::Result<()> {
+    let task = task(event)?;
     // Tasks that others start in this cluster are none of ours.
     let Some(id) = task.execution_id() else { return Ok(()) };
     match executions::get(app, &id).await? {

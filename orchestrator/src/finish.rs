@@ -19,6 +19,11 @@ use crate::{
 
 /// Ends an execution whose task has stopped. Any number of times: only the first one changes anything.
 pub async fn stopped(app: &App, row: &Row, task: &TaskView) -> anyhow::Result<()> {
+    finish(app, row, &end_of(app, row, task)).await
+}
+
+/// What its stopped task makes of an execution.
+pub fn end_of(app: &App, row: &Row, task: &TaskView) -> End {
     let (status, exit_code, reason) = ending::of(row, task);
     let now = app.now();
     let usage = task.billed_seconds(now).map(|seconds| cost::Usage {
@@ -27,7 +32,7 @@ pub async fn stopped(app: &App, row: &Row, task: &TaskView) -> anyhow::Result<()
         spot: row.execution.spot,
         seconds,
     });
-    let end = End {
+    End {
         status,
         at: task.execution_stopped_at.or(task.stopped_at).unwrap_or(now),
         exit_code,
@@ -35,8 +40,7 @@ pub async fn stopped(app: &App, row: &Row, task: &TaskView) -> anyhow::Result<()
         cost: usage.map(|usage| cost::of(&usage, &app.deployment)),
         task_arn: Some(task.task_arn.clone()),
         task_version: task.version,
-    };
-    finish(app, row, &end).await
+    }
 }
 
 /// Ends an execution of which it is certain that no task of it lives or will live.

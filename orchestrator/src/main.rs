@@ -11,6 +11,8 @@ mod error;
 mod events;
 mod feed;
 mod finish;
+#[cfg(test)]
+mod fuzz;
 mod handlers;
 mod json;
 mod launch;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderValue, Uri},
+    http::{HeaderValue, Uri, header},
     middleware::{self, Next},
-    response::Response,
+    response::{IntoResponse as _, Response},
     routing::{delete, get, post},
 };
-use runvoy_api::{PREFIX, REQUEST_ID_HEADER, error::ErrorCode, key::hex};
+use runvoy_api::{MAX_BODY_BYTES, PREFIX, REQUEST_ID_HEADER, error::ErrorCode, key::hex};
 use tower::{Layer, util::MapRequestLayer};
 
 use crate::{
@@ -21,13 +21,26 @@ use crate::{
 };
 
 /// Every path without its prefix begins with one of these.
-const ROOTS: [&str; 11] =
-    ["health", "greet", "whoami", "executions", "locks", "users", "audit", "costs", "config", "api", "logs"];
+const ROOTS: [&str; 12] = [
+    "health",
+    "openapi.json",
+    "greet",
+    "whoami",
+    "executions",
+    "locks",
+    "users",
+    "audit",
+    "costs",
+    "config",
+    "api",
+    "logs",
+];
 
 /// The whole API and the viewer.
 pub fn router(app: Arc<App>) -> Router {
     let routes = Router::new()
         .route("/health", get(general::health))
+        .route("/openapi.json", get(general::openapi))
         .route("/greet/{name}", get(general::greet))
         .route("/whoami", get(general::whoami))
         .route("/executions", get(executions::list).post(executions::start))
@@ -48,6 +61,7 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(|| async {
             ApiError::new(ErrorCode::MethodNotAllowed, "this path does not take that method")
         })
+        .layer(middleware::map_response(in_our_words))
         .layer(middleware::from_fn(limits::guard))
         .layer(middleware::from_fn(identify))
         .with_state(app);
@@ -74,6 +88,16 @@ async fn identify(request: Request, next: Next) -> Response {
         response.headers_mut().insert(REQUEST_ID_HEADER, id);
     }
     response
+}
+
+/// What axum itself refuses, such as a path or a query that can't be read, is refused as everything else is.
+async fn in_our_words(response: Response) -> Response {
+    let is_ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json");
+    if is_ours || !response.status().is_client_error() {
+        return response;
+    }
+    let text = axum::body::to_bytes(response.into_body(), MAX_BODY_BYTES).await.unwrap_or_default();
+    ApiError::new(ErrorCode::InvalidRequest, String::from_utf8_lossy(&text)).into_response()
 }
 
 fn strip_prefix<B>(mut request: axum::http::Request<B>) -> axum::http::Request<B> {

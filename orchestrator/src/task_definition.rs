@@ -23,13 +23,13 @@ const SCRIPT: &str = include_str!("../../executor-image/scripts/run.sh");
 /// How long a container has between SIGTERM and SIGKILL, in seconds; Fargate's most.
 const STOP_TIMEOUT: i32 = 120;
 
-/// The family of the definition that runs this image in this deployment.
-pub fn family(deployment: &Deployment, image: &str) -> String {
+/// The family of the definition that runs this image under this role in this deployment.
+pub fn family(deployment: &Deployment, image: &str, task_role_arn: &str) -> String {
     let content = json!({
         "image": image,
         "script": SCRIPT,
         "architecture": deployment.architecture,
-        "task_role": deployment.task_role_arn,
+        "task_role": task_role_arn,
         "execution_role": deployment.task_execution_role_arn,
         "log_group": deployment.log_group,
         "stop_timeout": STOP_TIMEOUT,
@@ -39,7 +39,7 @@ pub fn family(deployment: &Deployment, image: &str) -> String {
 }
 
 /// Registers that definition. Two at once register two equal revisions, of which RunTask takes the later: no harm.
-pub async fn register(app: &App, family: &str, image: &str) -> anyhow::Result<()> {
+pub async fn register(app: &App, family: &str, image: &str, task_role_arn: &str) -> anyhow::Result<()> {
     let deployment = &app.deployment;
     let logs = LogConfiguration::builder()
         .log_driver(LogDriver::Awslogs)
@@ -68,7 +68,7 @@ pub async fn register(app: &App, family: &str, image: &str) -> anyhow::Result<()
         .network_mode(NetworkMode::Awsvpc)
         .cpu("256")
         .memory("512")
-        .task_role_arn(&deployment.task_role_arn)
+        .task_role_arn(task_role_arn)
         .execution_role_arn(&deployment.task_execution_role_arn)
         .runtime_platform(
             RuntimePlatform::builder().cpu_architecture(architecture).operating_system_family(OsFamily::Linux).build(),
@@ -87,11 +87,10 @@ mod tests {
     #[test]
     fn the_family_is_the_content() {
         let deployment = Deployment::for_tests();
-        let family_of = |image| family(&deployment, image);
+        let family_of = |image| family(&deployment, image, "arn:aws:iam::1:role/a");
         assert_eq!(family_of("alpine"), family_of("alpine"));
         assert_ne!(family_of("alpine"), family_of("ubuntu"));
-        let other = Deployment { task_role_arn: "arn:aws:iam::1:role/other".into(), ..Deployment::for_tests() };
-        assert_ne!(family_of("alpine"), family(&other, "alpine"));
+        assert_ne!(family_of("alpine"), family(&deployment, "alpine", "arn:aws:iam::1:role/other"));
         assert!(family_of("alpine").starts_with("runvoy-"));
     }
 }

@@ -60,7 +60,7 @@ fn mac(secret: &str, signed: &str) -> Hmac<Sha256> {
     mac
 }
 
-fn sign(secret: &str, id: &ExecutionId, expires: OffsetDateTime) -> String {
+pub fn sign(secret: &str, id: &ExecutionId, expires: OffsetDateTime) -> String {
     let claims = Claims { execution_id: id.clone(), aud: AUDIENCE.to_owned(), exp: expires.unix_timestamp() };
     let claims = serde_json::to_vec(&claims).expect("claims are plain data");
     let signed = format!("{HEADER}.{}", BASE64.encode(claims));
@@ -68,7 +68,7 @@ fn sign(secret: &str, id: &ExecutionId, expires: OffsetDateTime) -> String {
     format!("{signed}.{signature}")
 }
 
-fn verify(secret: &str, token: &str, id: &ExecutionId, now: OffsetDateTime) -> bool {
+pub fn verify(secret: &str, token: &str, id: &ExecutionId, now: OffsetDateTime) -> bool {
     let claims = || {
         let (signed, signature) = token.rsplit_once('.')?;
         let claims = signed.strip_prefix(HEADER)?.strip_prefix('.')?;

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask sandbox | test | ci | boot | docs | critical-path`.
+//! The project's own commands: `cargo xtask sandbox | test | ci | boot | docs | critical-path | fuzz`.
 
 mod boot;
 mod child;
@@ -6,6 +6,7 @@ mod ci;
 mod critical_path;
 mod deploy;
 mod docs;
+mod fuzz;
 mod grants;
 mod interrupts;
 mod sandbox;
@@ -32,6 +33,7 @@ enum Command {
     Boot(boot::Args),
     Docs(docs::Args),
     CriticalPath(critical_path::Args),
+    Fuzz(fuzz::Args),
 }
 
 #[tokio::main]
@@ -43,6 +45,7 @@ async fn main() -> ExitCode {
         Command::Boot(args) => boot::run(args).await,
         Command::Docs(args) => docs::run(args).await,
         Command::CriticalPath(args) => critical_path::run(args).await,
+        Command::Fuzz(args) => fuzz::run(args).await,
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

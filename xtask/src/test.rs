@@ -29,10 +29,12 @@ pub async fn run(args: Args) -> Result<u8> {
 pub async fn test(arguments: &[OsString], interrupts: &mut Interrupts) -> Result<Outcome<()>> {
     let layout = Layout::named("test")?;
     let setup = async {
-        let all = [setup::ENGINE, setup::TOOLS, setup::LINT, setup::BROWSER, setup::GUARD];
         let layout = &layout;
-        let [engine, tools, lint, browser, guard] = all.map(|venv| async move { venv.ensure(layout).await });
-        tokio::try_join!(engine, tools, lint, browser, guard, setup::chromium(layout)).map(|_| ())
+        let ready = |venv: setup::Venv| async move { venv.ensure(layout).await };
+        let run = async { tokio::try_join!(ready(setup::ENGINE), ready(setup::TOOLS)) };
+        let check = async { tokio::try_join!(ready(setup::LINT), ready(setup::CONTRACT), ready(setup::GUARD)) };
+        let browse = async { tokio::try_join!(ready(setup::BROWSER), setup::chromium(layout)) };
+        tokio::try_join!(run, check, browse).map(|_| ())
     };
     tokio::select! {
         done = setup => done?,

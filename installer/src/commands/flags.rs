@@ -37,12 +37,15 @@ pub struct Flags {
     /// Run on spare capacity: cheaper, and may be interrupted
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     spot: Option<bool>,
+    /// Run under this one of the deployment's task roles, which says what the command may do in the AWS account
+    #[arg(long, value_name = "NAME")]
+    task_role: Option<String>,
 }
 
 impl Flags {
     /// Those that are given, by name.
     pub fn values(&self) -> Values {
-        let given: [(&str, Option<Value>); 7] = [
+        let given: [(&str, Option<Value>); 8] = [
             ("lock", self.lock.clone().map(Value::from)),
             ("wait_lock", self.wait_lock.map(|time| time.seconds().into())),
             ("image", self.image.clone().map(Value::from)),
@@ -50,6 +53,7 @@ impl Flags {
             ("cpu", self.cpu.map(Value::from)),
             ("memory", self.memory.map(Value::from)),
             ("spot", self.spot.map(Value::from)),
+            ("task_role", self.task_role.clone().map(Value::from)),
         ];
         let given = given.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let env = self.env.iter().map(|(name, value)| (format!("{ENV}{name}"), value.as_str().into()));

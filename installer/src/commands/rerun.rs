@@ -18,7 +18,7 @@ Examples:
   runvoy rerun last
   runvoy rerun a1b2c3 --timeout 2h --detach
 
-The command, image, lock, timeout and size are those of the earlier execution, except
+The command, image, lock, task role, timeout and size are those of the earlier execution, except
 for what the flags change. Its environment variables are not told to anybody: give
 them again with --env. Exit codes are those of `runvoy exec`.";
 
@@ -57,8 +57,7 @@ fn settings(record: &Execution) -> Values {
         ("memory".to_owned(), record.memory.into()),
         ("spot".to_owned(), record.spot.into()),
     ]);
-    if let Some(lock) = &record.lock_name {
-        values.insert("lock".to_owned(), lock.clone().into());
-    }
+    let named = [("lock", &record.lock_name), ("task_role", &record.task_role)];
+    values.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into()))));
     values
 }

@@ -47,6 +47,7 @@ fn facts(execution: &Execution) -> Vec<(&'static str, String)> {
     facts.push(("command", text(&execution.command)));
     facts.push(("user", text(&execution.user_email)));
     facts.push(("image", text(&execution.image)));
+    facts.extend(execution.task_role.as_deref().map(|role| ("task role", text(role))));
     facts.push(("size", size(execution)));
     facts.extend(execution.lock_name.as_deref().map(|lock| {
         let fence = execution.lock_fence.map(|fence| format!(" (fence {fence})")).unwrap_or_default();

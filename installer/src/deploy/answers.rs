@@ -25,6 +25,9 @@ pub struct Answers {
     /// ARNs of the policies that say it, with [`TaskPermissions::Policies`].
     #[serde(default)]
     pub task_policy_arns: Vec<String>,
+    /// The policies of the other roles that commands may run under, by the roles' names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub task_roles: BTreeMap<String, Vec<String>>,
     /// Whether executions take spare capacity unless they say otherwise.
     pub spot: bool,
     /// How long the commands' output is kept.

@@ -98,6 +98,10 @@ impl<'a> Plan<'a> {
                 let text = format!("commands may {}", self.answers.describe_permissions());
                 let alert = self.answers.task_permissions == TaskPermissions::Administrator;
                 rows.push(Row { label: String::new(), count: None, text, alert });
+                for (name, policies) in &self.answers.task_roles {
+                    let text = format!("with `--task-role {name}`, do what {} allow", policies.join(", "));
+                    rows.push(Row { label: String::new(), count: None, text, alert: false });
+                }
             }
         }
         rows

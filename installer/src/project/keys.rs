@@ -45,7 +45,7 @@ const fn key(name: &'static str, kind: Kind, variable: &'static str, about: &'st
 }
 
 /// Every setting. Those that do not work yet are known, so that nobody believes that they do.
-pub const KEYS: [Key; 14] = [
+pub const KEYS: [Key; 15] = [
     key("image", Kind::Text, "RUNVOY_IMAGE", "The container image to run in"),
     key("lock", Kind::Text, "RUNVOY_LOCK", "Run alone under this name"),
     key("wait_lock", Kind::Time, "RUNVOY_WAIT_LOCK", "If the lock is held, queue for it at most this long: 10m"),
@@ -53,6 +53,7 @@ pub const KEYS: [Key; 14] = [
     key("cpu", Kind::Count, "RUNVOY_CPU", "Units of 1/1024 vCPU"),
     key("memory", Kind::Count, "RUNVOY_MEMORY", "Memory in MiB"),
     key("spot", Kind::Switch, "RUNVOY_SPOT", "Run on spare capacity: cheaper, and may be interrupted"),
+    key("task_role", Kind::Text, "RUNVOY_TASK_ROLE", "The deployment's task role to run under"),
     Key { variable: None, ..key("env", Kind::Map, "", "Environment variables of the command; not for secrets") },
     Key { works: false, ..key("repo", Kind::Text, "RUNVOY_REPO", "The git repository to run in") },
     Key { works: false, ..key("ref", Kind::Text, "RUNVOY_REF", "The commit, tag or branch to run") },

@@ -12,6 +12,7 @@ pub(crate) fn answers() -> Answers {
         architecture: Architecture::Arm64,
         task_permissions: TaskPermissions::ReadOnly,
         task_policy_arns: vec![],
+        task_roles: BTreeMap::new(),
         spot: false,
         log_retention_days: 7,
         image: "public.ecr.aws/hashicorp/terraform:1.10.5".into(),
@@ -37,6 +38,7 @@ pub(crate) fn variants() -> [(&'static str, Answers); 6] {
         subnet_ids: vec!["subnet-0123456789abcdef0".into(), "subnet-0123456789abcdef1".into()],
         task_permissions: TaskPermissions::Policies,
         task_policy_arns: vec!["arn:aws:iam::aws:policy/job-function/ViewOnlyAccess".into()],
+        task_roles: [("deploy-net".to_owned(), vec!["arn:aws:iam::aws:policy/PowerUserAccess".to_owned()])].into(),
         ..answers()
     };
     let private = Answers {

@@ -188,6 +188,29 @@ fn commands_may_do_what_was_chosen_and_never_touch_the_deployment() {
 }
 
 #[test]
+fn other_task_roles_are_fenced_off_alike_and_can_be_passed() {
+    let policies = vec!["arn:aws:iam::aws:policy/PowerUserAccess".to_owned()];
+    let answers = Answers { task_roles: [("deploy-net".to_owned(), policies.clone())].into(), ..answers() };
+    let template: Yaml = serde_yaml::from_str(&main("acme", &answers).unwrap()).unwrap();
+    let role = |name: &str| at(&template, &format!("Resources/{name}/Properties")).clone();
+    let (usual, other) = (role("TaskRole"), role("TaskRoleDeployNet"));
+    assert_eq!(texts(at(&other, "ManagedPolicyArns")), policies);
+    assert_eq!(at(&other, "Policies"), at(&usual, "Policies"), "what keeps commands off the deployment");
+    for function in ["ApiFunction", "EventsFunction"] {
+        let function_role = role(&format!("{function}Role"));
+        let statements = at(&function_role, "Policies/0/PolicyDocument/Statement").as_sequence().unwrap().iter();
+        let passed: Vec<_> = statements
+            .filter(|statement| texts(at(statement, "Action")) == ["iam:PassRole"])
+            .inspect(|statement| assert!(at(statement, "Condition/StringEquals").as_mapping().is_some()))
+            .flat_map(|statement| texts(at(statement, "Resource")))
+            .collect();
+        assert_eq!(passed, ["${TaskRole.Arn}", "${TaskExecutionRole.Arn}", "${TaskRoleDeployNet.Arn}"]);
+        let variables = role(function);
+        assert_eq!(text(at(&variables, "Environment/Variables/TASK_ROLES")), "deploy-net=${TaskRoleDeployNet.Arn}");
+    }
+}
+
+#[test]
 fn every_resource_is_described_and_answers_read_back() {
     let mut templates = variants().map(|(_, answers)| main("acme", &answers).unwrap()).to_vec();
     templates.push(bucket("acme", &answers()).unwrap());

@@ -1,6 +1,9 @@
 //! Who may do what.
 
-use crate::world::{ADMIN, World, until};
+use crate::{
+    http,
+    world::{ADMIN, World, until},
+};
 
 #[test]
 fn users_come_and_go() {
@@ -48,6 +51,35 @@ fn roles_are_kept_apart() {
     // Lists are one's own unless all are asked for.
     assert!(!world.run_as(&member, &["list"]).code(0).stdout.contains(&id));
     assert!(world.run_as(&member, &["list", "--all"]).code(0).stdout.contains(&id));
+}
+
+#[test]
+fn every_route_asks_for_its_role() {
+    let world = World::get();
+    let (viewer, member) =
+        (world.add_user("routes-v@example.com", "viewer"), world.add_user("routes-m@example.com", "member"));
+    let routes = [
+        ("POST", "/executions", "member"),
+        ("DELETE", "/executions/exec_20200101000000_000000", "member"),
+        ("DELETE", "/locks/x", "admin"),
+        ("GET", "/users", "admin"),
+        ("POST", "/users", "admin"),
+        ("PATCH", "/users/x@example.com", "admin"),
+        ("DELETE", "/users/x@example.com", "admin"),
+        ("POST", "/users/x@example.com/rotate", "admin"),
+        ("GET", "/audit", "admin"),
+        ("GET", "/costs", "admin"),
+        ("GET", "/config", "admin"),
+        ("PATCH", "/config", "admin"),
+    ];
+    for (method, path, least) in routes {
+        let weaker = if least == "admin" { &[&viewer, &member][..] } else { &[&viewer] };
+        for key in weaker {
+            let reply = http::send(&world.endpoint, method, path, &[("x-api-key", key)], r#"{"command":"true"}"#);
+            assert_eq!((reply.status, reply.error().1.as_str()), (403, "forbidden"), "{method} {path}: {}", reply.body);
+            assert!(reply.body.contains(&format!("the role `{least}`")), "{method} {path}: {}", reply.body);
+        }
+    }
 }
 
 #[test]

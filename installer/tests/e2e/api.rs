@@ -42,7 +42,9 @@ fn bad_requests_are_refused_by_field() {
     assert_eq!((status, code.as_str()), (400, "invalid_request"));
     let (status, code, ..) = post(world, "/api/v1/executions", &"x".repeat(2 * 1024 * 1024)).error();
     assert_eq!((status, code.as_str()), (413, "too_large"));
-    for query in ["limit=-1", "limit=abc", "limit=0", "status=paused", "since=yesterday", "cursor=%21", "usre=a"] {
+    for query in
+        ["limit=-1", "limit=abc", "limit=0", "status=paused", "since=yesterday", "cursor=%21", "user=", "usre=a"]
+    {
         assert_eq!(get(world, &format!("/api/v1/executions?{query}")).status, 400, "{query}");
     }
 }

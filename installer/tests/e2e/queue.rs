@@ -1,14 +1,11 @@
 //! Waiting for a lock, and taking one away.
 
-use std::{fs, path::PathBuf, thread};
+use std::{fs, path::PathBuf};
 
 use runvoy_api::infra::SWEEP_DETAIL_TYPE;
 use serde_json::{Value, json};
 
-use crate::{
-    http,
-    world::{ADMIN, Running, World, line, until},
-};
+use crate::world::{ADMIN, Running, World, line, until};
 
 /// An execution that holds the lock until its file appears.
 fn hold(world: &World, lock: &str) -> (Running, String, PathBuf) {
@@ -161,31 +158,4 @@ fn a_forced_release_stops_the_holder_first() {
     let trail = world.run(&["audit", "--since", "1h", "--limit", "1000", "--json"]).code(0).json();
     let released = trail["entries"].as_array().unwrap().iter().find(|entry| entry["action"] == "lock.release").unwrap();
     assert_eq!((&released["target"], &released["details"]["reason"]), (&json!("forced/one"), &json!("it hangs")));
-}
-
-#[test]
-fn many_at_once_on_few_locks_all_run_and_never_two_together() {
-    let world = World::get();
-    let key = world.add_user("crowd@example.com", "member");
-    let start = &|n: usize| -> String {
-        let lock = format!("crowd-{}", n % 3);
-        let room = world.file(&lock);
-        // Two in the room at once, and one of them can't enter.
-        let command = format!("mkdir {0} && sleep 0.1 && rmdir {0}", room.display());
-        let body = json!({"command": command, "lock": lock, "wait_lock": "10m"}).to_string();
-        let reply = http::send(&world.endpoint, "POST", "/executions", &[("x-api-key", &key)], &body);
-        assert_eq!(reply.status, 201, "{}", reply.body);
-        reply.json()["execution_id"].as_str().unwrap().to_owned()
-    };
-    let ids: Vec<String> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..18).map(|n| scope.spawn(move || start(n))).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    for id in &ids {
-        let record = world.ended(id);
-        assert_eq!((&record["status"], &record["exit_code"]), (&json!("completed"), &json!(0)), "{record}");
-    }
-    for lock in ["crowd-0", "crowd-1", "crowd-2"] {
-        assert_eq!(lock_of(world, lock), Value::Null, "nobody holds it, nobody waits");
-    }
 }

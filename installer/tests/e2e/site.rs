@@ -88,6 +88,13 @@ impl<'a> Site<'a> {
         format!("sk_live_{digits}")
     }
 
+    /// The API's address in the config file.
+    pub fn endpoint(&self) -> String {
+        let config = fs::read_to_string(self.config()).unwrap();
+        let endpoint = config.lines().find_map(|line| line.trim().strip_prefix("api_endpoint:")).unwrap();
+        endpoint.trim().trim_matches(['"', '\'']).to_owned()
+    }
+
     pub fn mark(&self) -> u64 {
         self.sandbox.calls().last().map_or(0, |call| call.seq)
     }

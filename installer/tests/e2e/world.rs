@@ -205,9 +205,14 @@ impl World {
 
     /// The deployed artifact as a server of its own, configured like the deployed function.
     pub fn serve(&self, credentials: &[(&str, String)]) -> Server {
+        self.serve_as("runvoy-api", credentials)
+    }
+
+    /// The same as another deployment's function.
+    pub fn serve_as(&self, function: &str, credentials: &[(&str, String)]) -> Server {
         let mut child = Command::new(self.root().join("target/lambda/bootstrap/bootstrap"))
             .env_clear()
-            .envs(self.function_environment("runvoy-api"))
+            .envs(self.function_environment(function))
             .envs(credentials.iter().map(|(name, value)| (name, value)))
             .env("AWS_REGION", REGION)
             .env("AWS_ENDPOINT_URL", self.sandbox.endpoint())

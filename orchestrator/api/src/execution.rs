@@ -46,6 +46,9 @@ pub struct ExecutionRequest {
     /// Spare capacity: cheaper, and may be interrupted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spot: Option<bool>,
+    /// What the command may do in the AWS account: one of the deployment's task roles, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_role: Option<String>,
 }
 
 impl ExecutionRequest {
@@ -125,6 +128,9 @@ pub struct Execution {
     pub command: String,
     /// In which image.
     pub image: String,
+    /// Under which of the deployment's task roles, where it is not the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_role: Option<String>,
     /// Under which lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock_name: Option<String>,

@@ -45,12 +45,15 @@ impl ExecutionId {
 
 /// A time as the tables and replies spell it: RFC 3339, UTC, whole seconds. All are equally long, so they sort as text.
 pub fn rfc3339(at: OffsetDateTime) -> String {
-    at.to_offset(time::UtcOffset::UTC).format(RFC3339).expect("a date has every part of the format")
+    // At either end of the calendar there is no such time in UTC; hours don't matter there.
+    let utc = at.checked_to_offset(time::UtcOffset::UTC).unwrap_or(at);
+    utc.format(RFC3339).expect("a date has every part of the format")
 }
 
-/// Reads a time that [`rfc3339`] wrote, or any other RFC 3339 time.
+/// Reads a time that [`rfc3339`] wrote, or any other RFC 3339 time that is in the years 0 to 9999 in UTC, too.
 pub fn parse_rfc3339(text: &str) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()
+    let at = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
+    at.checked_to_offset(time::UtcOffset::UTC).filter(|at| at.year() >= 0)
 }
 
 fn parse_stamp(id: &str) -> Option<OffsetDateTime> {
@@ -110,6 +113,16 @@ mod tests {
         assert_eq!(id.as_str(), "exec_20251026143210_a1b2c3");
         assert_eq!(id.started_at(), "2025-10-26T14:32:10Z");
         assert_eq!(id.as_str().parse::<ExecutionId>().unwrap(), id);
+    }
+
+    #[test]
+    fn times_at_the_ends_of_the_calendar_are_no_trap() {
+        assert_eq!(parse_rfc3339("2025-10-26T16:32:10.5+02:00").map(rfc3339).as_deref(), Some("2025-10-26T14:32:10Z"));
+        for text in ["9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00+00:01"] {
+            assert_eq!(parse_rfc3339(text), None, "{text}");
+            let at = OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).unwrap();
+            assert!(rfc3339(at).ends_with('Z'));
+        }
     }
 
     #[test]

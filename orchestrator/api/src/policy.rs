@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{argv, error::Invalid, execution::Execution, timeout::Timeout};
+use crate::{argv, error::Invalid, execution::Execution, infra::DEFAULT_TASK_ROLE, timeout::Timeout};
 
 /// The rules for one user. What is left out is not restricted.
 ///
@@ -17,6 +17,10 @@ pub struct Policy {
     /// The locks that may be taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locks: Option<Vec<String>>,
+    /// The task roles that commands may run under; [`DEFAULT_TASK_ROLE`] is the usual one. Where this is one name, it is
+    /// also what they run under unless they say otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_roles: Option<Vec<String>>,
     /// Nothing runs without a lock.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub require_lock: bool,
@@ -59,7 +63,8 @@ impl Refusal {
 impl Policy {
     /// Checks that the rules make sense together.
     pub fn validate(&self) -> Result<(), Invalid> {
-        let lists = [("images", &self.images), ("locks", &self.locks), ("env", &self.env)];
+        let lists =
+            [("images", &self.images), ("locks", &self.locks), ("task_roles", &self.task_roles), ("env", &self.env)];
         for (name, list) in lists {
             if list.iter().flatten().any(|pattern| pattern.is_empty() || pattern.len() > 512) {
                 return Err(Invalid::new(name, "has a pattern that is empty or longer than 512 bytes"));
@@ -80,6 +85,14 @@ impl Policy {
         Ok(())
     }
 
+    /// The task role of a command that names none, where this says it.
+    pub fn task_role(&self) -> Option<&str> {
+        match self.task_roles.as_deref() {
+            Some([only]) if !only.contains('*') && only != DEFAULT_TASK_ROLE => Some(only),
+            _ => None,
+        }
+    }
+
     /// Checks a launch, and tells how its command is to be run where it must not go through a shell.
     pub fn check<'a>(
         &self,
@@ -90,6 +103,10 @@ impl Policy {
             |rule, what: String| Err(Refusal::new(rule, format!("your policy's `{rule}` does not allow {what}")));
         if !allows(self.images.as_ref(), &execution.image) {
             return refuse("images", format!("the image `{}`", execution.image));
+        }
+        let role = execution.task_role.as_deref().unwrap_or(DEFAULT_TASK_ROLE);
+        if !allows(self.task_roles.as_ref(), role) {
+            return refuse("task_roles", format!("the task role `{role}`"));
         }
         match &execution.lock_name {
             None if self.require_lock => return refuse("require_lock", "a run without a lock".to_owned()),
@@ -192,6 +209,8 @@ mod tests {
             (json!({"max_timeout": "59m"}), Some("max_timeout")),
             (json!({"max_cpu": 512}), Some("max_cpu")),
             (json!({"max_memory": 1024}), Some("max_memory")),
+            (json!({"task_roles": ["deploy", "ops*"]}), Some("task_roles")),
+            (json!({"task_roles": ["default"]}), None),
             (json!({"env": ["STAGE"]}), Some("env")),
             (json!({"env": ["ST*", "PATH"]}), None),
         ];
@@ -201,6 +220,20 @@ mod tests {
         let unlocked = Execution { lock_name: None, ..execution("true") };
         let refusal = policy(json!({"require_lock": true})).check(&unlocked, [].iter()).unwrap_err();
         assert_eq!(refusal.rule, "require_lock");
+    }
+
+    #[test]
+    fn one_task_role_is_everybodys() {
+        let role = |rules| policy(rules).task_role().map(str::to_owned);
+        assert_eq!(role(json!({"task_roles": ["deploy"]})).as_deref(), Some("deploy"));
+        for rules in
+            [json!({}), json!({"task_roles": ["a", "b"]}), json!({"task_roles": ["a*"]}), json!({"task_roles": []})]
+        {
+            assert_eq!(role(rules.clone()), None, "{rules}");
+        }
+        let deploys = Execution { task_role: Some("deploy".into()), ..execution("true") };
+        assert!(policy(json!({"task_roles": ["deploy"]})).check(&deploys, [].iter()).is_ok());
+        assert!(policy(json!({"task_roles": ["default"]})).check(&deploys, [].iter()).is_err());
     }
 
     #[test]

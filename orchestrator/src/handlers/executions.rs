@@ -11,7 +11,7 @@ use runvoy_api::{
     error::{ErrorCode, Invalid},
     execution::{Execution, ExecutionDetails, ExecutionList, ExecutionRequest, ExecutionStarted},
     status::Status,
-    user::Role,
+    user::{Role, validate_email},
 };
 use serde::Deserialize;
 use serde_json::json;
@@ -80,6 +80,8 @@ pub async fn list(
     let query = query(query_)?;
     let status = query.status.as_deref().map(str::parse).transpose();
     let status = status.map_err(|problem| Invalid { field: "status", problem })?;
+    // An index takes no key that is empty or endless.
+    query.user.as_deref().map(validate_email).transpose().map_err(|invalid| Invalid { field: "user", ..invalid })?;
     let user = query.user.or_else(|| (!query.all.unwrap_or(false)).then_some(caller.user.email));
     let filter = Filter { user, status, lock: query.lock, since: since(query.since.as_deref())? };
     let limit = history::limit(query.limit.as_deref())?;

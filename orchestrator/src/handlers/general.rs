@@ -5,7 +5,8 @@ use std::time::Duration;
 use axum::{
     Json,
     extract::{Path, State},
-    http::HeaderMap,
+    http::{HeaderMap, header},
+    response::IntoResponse,
 };
 use runvoy_api::{
     CONTRACT_VERSION, Greeting, Health,
@@ -23,6 +24,11 @@ pub async fn health(State(app): Context) -> Json<Health> {
     let look = tokio::time::timeout(LOOK, settings::destroyed_since(&app)).await;
     let destroyed_since = look.ok().and_then(Result::ok).flatten();
     Json(Health { status: "ok".to_owned(), version, contract: CONTRACT_VERSION, destroyed_since })
+}
+
+/// The API's own description, as this release of it is.
+pub async fn openapi() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], include_str!("../../../docs/openapi.json"))
 }
 
 pub async fn greet(Path(name): Path<String>) -> Json<Greeting> {

@@ -37,7 +37,7 @@ fn query<T>(query: std::result::Result<Query<T>, QueryRejection>) -> Result<T> {
 }
 
 /// A `since` as the sort keys spell it.
-fn since(text: Option<&str>) -> Result<Option<String>> {
+pub fn since(text: Option<&str>) -> Result<Option<String>> {
     let parse = |text: &str| {
         let at = parse_rfc3339(text).ok_or_else(|| Invalid::new("since", "must be an RFC 3339 time"))?;
         Ok(rfc3339(at))

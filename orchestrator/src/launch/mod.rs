@@ -18,6 +18,7 @@ use runvoy_api::{
     execution::Execution,
     fargate,
     id::rfc3339,
+    infra::DEFAULT_TASK_ROLE,
     lock::{MAX_WAITERS, Waiter},
     status::Status,
     timeout::Timeout,
@@ -104,6 +105,7 @@ async fn plan(app: &App, ask: &Ask<'_>, seen: &Seen) -> Result<Execution> {
         command: request.command.clone(),
         image: (request.image.clone().or_else(|| seen.config.default_image.clone()))
             .unwrap_or_else(|| app.deployment.default_image.clone()),
+        task_role: task_role(ask, seen),
         lock_fence: fence,
         lock_name: request.lock.clone(),
         started_at: execution_id.started_at(),
@@ -127,6 +129,12 @@ async fn plan(app: &App, ask: &Ask<'_>, seen: &Seen) -> Result<Execution> {
     })
 }
 
+/// The role that is asked for, or that the user's policy says; none for the usual one.
+fn task_role(ask: &Ask<'_>, seen: &Seen) -> Option<String> {
+    let asked = ask.request.task_role.as_deref().or_else(|| seen.policy.as_ref()?.task_role());
+    asked.filter(|role| *role != DEFAULT_TASK_ROLE).map(str::to_owned)
+}
+
 /// What its task is to be asked for with, if the user's policy allows it.
 fn render(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution) -> Result<RunTask> {
     let checked = seen.policy.as_ref().map(|policy| policy.check(execution, ask.request.env.keys())).transpose();
@@ -134,7 +142,8 @@ fn render(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution) -> Resul
         let error = ApiError::new(ErrorCode::Forbidden, refusal.message).detail("rule", refusal.rule);
         error.hint("`runvoy whoami --json` shows your policy; an admin can change it")
     })?;
-    let family = task_definition::family(&app.deployment, &execution.image);
+    let role = app.deployment.task_role(execution.task_role.as_deref()).ok_or_else(|| refuse::task_role(app))?;
+    let family = task_definition::family(&app.deployment, &execution.image, role);
     let mut task = RunTask::new(family, execution, ask.request.env.clone());
     if let Some(line) = line.flatten() {
         task = task.running(line);
@@ -157,6 +166,7 @@ async fn record(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution, ta
     let id = &execution.execution_id;
     let details = json!({
         "command": execution.command, "image": execution.image, "lock": execution.lock_name,
+        "task_role": execution.task_role,
         "timeout_seconds": execution.timeout_seconds, "wait_until": execution.wait_until,
     });
     let entry = audit::Entry {

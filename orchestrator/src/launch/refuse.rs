@@ -1,7 +1,8 @@
 //! The refusals that take more than a word.
 
 use runvoy_api::{
-    error::{ErrorCode, LockHeld},
+    error::{ErrorCode, Invalid, LockHeld},
+    infra::DEFAULT_TASK_ROLE,
     lock::MAX_WAITERS,
 };
 
@@ -41,6 +42,14 @@ pub fn draining(app: &App, seen: &Seen) -> ApiError {
                 .detail("destroyed_since", since.as_str())
         }
     }
+}
+
+/// The refusal that names the task roles that there are.
+pub fn task_role(app: &App) -> ApiError {
+    let known: Vec<_> = app.deployment.task_roles.keys().map(String::as_str).collect();
+    let known = [&[DEFAULT_TASK_ROLE], &known[..]].concat().join("`, `");
+    let problem = format!("is none of this deployment's: `{known}`");
+    ApiError::from(Invalid::new("task_role", problem)).hint("an admin adds one with `runvoy init --update --task-role`")
 }
 
 /// The refusal that names who is in the way, with a link to their log; it opens only for those who may read that log.

@@ -53,6 +53,9 @@ pub fn put(app: &App, new: &Execution, task: &RunTask) -> anyhow::Result<Transac
     if let Some(lock) = &new.lock_name {
         set("lock_name", s(lock));
     }
+    if let Some(role) = &new.task_role {
+        set("task_role", s(role));
+    }
     if let Some(fence) = new.lock_fence {
         set("lock_fence", n(fence));
     }

@@ -204,6 +204,15 @@ fn decode(cursor: &str) -> Result<Cursor> {
     })
 }
 
+/// Whether it could be a cursor of ours.
+#[cfg(test)]
+pub fn accepts_cursor(cursor: &str) -> bool {
+    decode(cursor).is_ok_and(|cursor| {
+        sources(&Filter::default(), &cursor);
+        true
+    })
+}
+
 /// Reads `limit` as the query gives it: 1 to 100, 20 if absent.
 pub fn limit(text: Option<&str>) -> Result<usize> {
     let Some(text) = text else { return Ok(20) };

@@ -53,6 +53,7 @@ pub fn execution(row: &Item) -> Option<Execution> {
         user_email: row.owned("user_email")?,
         command: row.owned("command")?,
         image: row.owned("image")?,
+        task_role: row.owned("task_role"),
         lock_name: row.owned("lock_name"),
         lock_fence: row.number("lock_fence"),
         started_at: execution_id.started_at(),

@@ -6,7 +6,7 @@ use runvoy_api::{
     id::rfc3339,
     infra::{KeyRow, Sentinel},
     key::ApiKey,
-    user::{Role, User, UserChange},
+    user::{Role, User, UserChange, validate_email},
 };
 
 use super::{
@@ -111,6 +111,9 @@ pub async fn rotate(app: &App, email: &str, audit: TransactWriteItem) -> anyhow:
 
 /// The hash of the user's good key.
 async fn current(app: &App, email: &str) -> anyhow::Result<Option<String>> {
+    if validate_email(email).is_err() {
+        return Ok(None);
+    }
     Ok(read(app, &Sentinel::user(email)).await?.and_then(|row| row.owned(Sentinel::KEY_HASH)))
 }
 

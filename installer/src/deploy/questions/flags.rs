@@ -1,6 +1,6 @@
 //! The choices that flags can make.
 
-use runvoy_api::{image, user::validate_email};
+use runvoy_api::{image, infra, user::validate_email};
 
 use crate::deploy::answers::{Architecture, Network, TaskPermissions, Viewer};
 
@@ -35,6 +35,10 @@ pub struct Flags {
     /// A policy that says what commands may do instead, by its ARN; more by repeating it
     #[arg(long = "task-policy-arn", value_name = "ARN", value_parser = policy)]
     pub(super) task_policy_arns: Vec<String>,
+    /// Another role for commands, with a policy that says what it allows: `exec --task-role NAME` runs under it. More by
+    /// repeating it, also for a role of several policies; `none` for no other roles any more
+    #[arg(long = "task-role", value_name = "NAME=POLICY-ARN", value_parser = task_role)]
+    pub(super) task_roles: Vec<TaskRole>,
     /// How long the commands' output is kept [default: 7]
     #[arg(long, value_name = "DAYS", value_parser = retention)]
     pub(super) log_retention_days: Option<u32>,
@@ -62,6 +66,19 @@ pub struct Flags {
     /// E-mail address of the first admin [default: git's `user.email`]
     #[arg(long, value_name = "EMAIL", value_parser = email)]
     pub admin_email: Option<String>,
+}
+
+/// A role's name and one of its policies; or none at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TaskRole(pub Option<(String, String)>);
+
+fn task_role(text: &str) -> Result<TaskRole, String> {
+    if text == "none" {
+        return Ok(TaskRole(None));
+    }
+    let (name, arn) = text.split_once('=').ok_or("must be NAME=POLICY-ARN")?;
+    infra::validate_task_role(name)?;
+    Ok(TaskRole(Some((name.to_owned(), policy(arn)?))))
 }
 
 /// An address, or nobody's.
@@ -217,6 +234,16 @@ mod tests {
         assert_eq!(tag("cost center=a=b"), Ok(("cost center".into(), "a=b".into())));
         for bad in ["team", "=x", "aws:x=y", "runvoy:stack=x", "a=\u{1}", "a!=b"] {
             assert!(tag(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn task_roles_have_a_name_and_a_policy() {
+        let arn = "arn:aws:iam::aws:policy/PowerUserAccess";
+        assert_eq!(task_role(&format!("deploy={arn}")), Ok(TaskRole(Some(("deploy".into(), arn.into())))));
+        assert_eq!(task_role("none"), Ok(TaskRole(None)));
+        for bad in ["deploy", "default=arn:aws:iam::aws:policy/x", "De=arn:aws:iam::aws:policy/x", "deploy=PowerUser"] {
+            assert!(task_role(bad).is_err(), "{bad}");
         }
     }
 

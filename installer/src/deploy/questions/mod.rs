@@ -16,6 +16,7 @@ use crate::{
 };
 
 pub use flags::Flags;
+use flags::TaskRole;
 pub use found::{Vpc, networks};
 pub use place::{DEFAULT_NAME, NameFlags, Place, default_region, place, region};
 
@@ -43,6 +44,7 @@ pub fn answer(
     answers.architecture = choose(flags.architecture, answers.architecture, ask, ask::architecture)?;
     answers.spot = choose(flags.spot, answers.spot, ask, ask::spot)?;
     permissions(&flags, &mut answers, ask)?;
+    task_roles(&flags, &mut answers)?;
     image(&flags, &mut answers, ask)?;
     answers.log_retention_days = choose(flags.log_retention_days, answers.log_retention_days, ask, ask::retention)?;
     let alarms = flags.alarm_email.clone().map(|email| email.0);
@@ -163,12 +165,34 @@ fn permissions(flags: &Flags, answers: &mut Answers, ask: bool) -> Result<()> {
     }
     match answers.task_policy_arns.len() {
         0 => Err(usage("no policy says what commands may do", "add `--task-policy-arn arn:aws:iam::…:policy/…`")),
-        1..=MOST_POLICIES => Ok(()),
-        more => Err(usage(
-            &format!("{more} policies are too many: AWS attaches {MOST_POLICIES} to a role"),
-            "join some of them into one",
-        )),
+        count => not_too_many(count),
     }
+}
+
+fn not_too_many(policies: usize) -> Result<()> {
+    if policies <= MOST_POLICIES {
+        return Ok(());
+    }
+    let problem = format!("{policies} policies are too many: AWS attaches {MOST_POLICIES} to a role");
+    Err(usage(&problem, "join some of them into one"))
+}
+
+/// Those that are named replace those that were: what is left out is gone.
+fn task_roles(flags: &Flags, answers: &mut Answers) -> Result<()> {
+    if flags.task_roles.is_empty() {
+        return Ok(());
+    }
+    answers.task_roles.clear();
+    for TaskRole(role) in &flags.task_roles {
+        let Some((name, policy)) = role else {
+            if flags.task_roles.len() == 1 {
+                continue;
+            }
+            return Err(usage("`--task-role none` stands beside other task roles", "leave it out"));
+        };
+        answers.task_roles.entry(name.clone()).or_default().push(policy.clone());
+    }
+    answers.task_roles.values().try_for_each(|policies| not_too_many(policies.len()))
 }
 
 fn image(flags: &Flags, answers: &mut Answers, ask: bool) -> Result<()> {
@@ -217,6 +241,7 @@ fn defaults() -> Answers {
         architecture: Architecture::Arm64,
         task_permissions: TaskPermissions::ReadOnly,
         task_policy_arns: vec![],
+        task_roles: BTreeMap::new(),
         spot: false,
         log_retention_days: DEFAULT_LOG_RETENTION_DAYS,
         image: DEFAULT_IMAGE.to_owned(),

@@ -33,6 +33,8 @@ pub mod env {
     pub const ASSIGN_PUBLIC_IP: &str = "ASSIGN_PUBLIC_IP";
     /// ARN of the role that commands run under.
     pub const TASK_ROLE_ARN: &str = "TASK_ROLE_ARN";
+    /// The other roles that commands may run under, as `NAME=ARN`, apart by spaces; not there if there are none.
+    pub const TASK_ROLES: &str = "TASK_ROLES";
     /// ARN of the role that ECS pulls images and writes logs with.
     pub const TASK_EXECUTION_ROLE_ARN: &str = "TASK_EXECUTION_ROLE_ARN";
     /// CPU architecture of the tasks, as ECS spells it: `ARM64` or `X86_64`.
@@ -153,6 +155,22 @@ pub mod name {
     pub fn task_family(stack: &str, hash: &str) -> String {
         format!("{stack}-{hash}")
     }
+}
+
+/// What the role that commands usually run under is called where roles are named.
+pub const DEFAULT_TASK_ROLE: &str = "default";
+
+/// Checks the name of one of the other task roles: formed as a deployment's, of words that begin with a letter.
+pub fn validate_task_role(name: &str) -> Result<(), String> {
+    // So that no two names become the same logical id.
+    let words = name.split('-').all(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
+    if validate_stack_name(name).is_ok() && words && name != DEFAULT_TASK_ROLE {
+        return Ok(());
+    }
+    let shown = name.escape_debug();
+    Err(format!(
+        "`{shown}` is no task role's name: 2 to 31 lower-case letters, digits and single hyphens, a letter first and after each"
+    ))
 }
 
 /// Checks a deployment's name: `[a-z][a-z0-9-]{1,30}`, and no hyphen at its end.

@@ -142,7 +142,7 @@ fn health() -> Value {
 
 fn policy() -> Value {
     json!({
-        "images": ["alpine:*"], "locks": ["staging*"], "require_lock": true, "max_timeout": 600, "max_cpu": 1024,
+        "images": ["alpine:*"], "locks": ["staging*"], "task_roles": ["deploy"], "require_lock": true, "max_timeout": 600, "max_cpu": 1024,
         "max_memory": 2048, "max_running": 2, "commands": ["terraform plan **"], "env": ["STAGE"],
     })
 }
@@ -165,7 +165,7 @@ fn lock() -> Value {
 fn execution() -> Value {
     json!({
         "execution_id": ID, "status": "failed", "user_email": "a@example.com", "command": "make", "image": "alpine",
-        "lock_name": "prod", "lock_fence": 7, "started_at": AT, "launched_at": AT, "wait_until": AT,
+        "task_role": "deploy", "lock_name": "prod", "lock_fence": 7, "started_at": AT, "launched_at": AT, "wait_until": AT,
         "queue_position": 1, "completed_at": AT, "exit_code": 3, "reason": "why", "duration_seconds": 60,
         "cost_usd": 0.01, "cost_basis": "us-east-1/2026-08", "task_arn": "arn", "log_stream_name": "exec/executor/0",
         "cpu": 1024, "memory": 2048, "timeout_seconds": 3600, "spot": false,
@@ -181,7 +181,7 @@ fn details() -> Body {
 fn request() -> Body {
     body::<ExecutionRequest>(json!({
         "command": "make", "image": "alpine", "env": {"STAGE": "dev"}, "lock": "prod", "wait_lock": 600, "timeout": 600,
-        "cpu": 1024, "memory": 2048, "spot": true,
+        "cpu": 1024, "memory": 2048, "spot": true, "task_role": "deploy",
     }))
 }
 

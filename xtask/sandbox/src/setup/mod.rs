@@ -31,6 +31,9 @@ pub const TOOLS: Venv =
     Venv { name: "tools", program: "cargo-lambda", requirements: include_str!("requirements-tools.txt") };
 /// What the tests check templates and events with: cfn-lint and jsonschema.
 pub const LINT: Venv = Venv { name: "lint", program: "cfn-lint", requirements: include_str!("requirements-lint.txt") };
+/// What the tests hold the API against its document with: schemathesis.
+pub const CONTRACT: Venv =
+    Venv { name: "contract", program: "schemathesis", requirements: include_str!("requirements-contract.txt") };
 
 /// What the log viewer's tests drive Chromium with: Playwright, and axe-core.
 pub const BROWSER: Venv =
@@ -40,6 +43,9 @@ pub const BROWSER: Venv =
 /// packages than cfn-lint, so they have a place of their own.
 pub const GUARD: Venv =
     Venv { name: "guard", program: "checkov", requirements: include_str!("requirements-guard.txt") };
+
+/// All of them.
+const ALL: [Venv; 6] = [ENGINE, TOOLS, LINT, CONTRACT, BROWSER, GUARD];
 
 const PYTHON_HINT: &str =
     "install Python 3.10 or newer with its `venv` module (Debian, Ubuntu: `apt install python3-venv`)";
@@ -106,7 +112,7 @@ impl Venv {
 
     fn requirements_summary(&self) -> String {
         let known = |line: &&str| {
-            ["ministack", "cargo-lambda", "ziglang", "cfn-lint", "playwright", "checkov", "parliament"]
+            ["ministack", "cargo-lambda", "ziglang", "cfn-lint", "schemathesis", "playwright", "checkov", "parliament"]
                 .iter()
                 .any(|k| line.starts_with(k))
         };
@@ -157,7 +163,7 @@ async fn lock(path: PathBuf) -> Result<File> {
 
 /// Throws all environments away.
 pub fn remove_all(layout: &Layout) -> Result<()> {
-    for venv in [ENGINE, TOOLS, LINT, BROWSER, GUARD] {
+    for venv in ALL {
         remove(&venv.path(layout))?;
     }
     Ok(())

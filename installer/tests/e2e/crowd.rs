@@ -1,0 +1,54 @@
+//! Two hundred at once on five locks: in a sandbox of their own, since they leave its engine no time for anybody else.
+
+use std::{fs, process::Child};
+
+use runvoy_sandbox::{Layout, Sandbox};
+use serde_json::json;
+
+use crate::{
+    site::Site,
+    world::{RUNTIME, Ran},
+};
+
+const CROWD: usize = 200;
+const LOCKS: usize = 5;
+
+/// Of codes that only the command itself has.
+fn code(n: usize) -> i32 {
+    i32::try_from(n % 100).unwrap()
+}
+
+#[test]
+fn each_gets_its_own_exit_code_and_never_two_are_under_one_lock() {
+    let sandbox = RUNTIME.block_on(Sandbox::start(&Layout::named("e2e-crowd").unwrap())).unwrap();
+    let site = Site::new(&sandbox, "crowd");
+    site.install();
+    let (endpoint, rooms) = (site.endpoint(), tempfile::tempdir().unwrap());
+    let room = |lock: usize| rooms.path().join(lock.to_string());
+    let user = |n: usize| site.run(&["admin", "add-user", &format!("u{n}@example.com"), "--role", "member"]).code(0);
+    let keys: Vec<String> = (0..LOCKS).map(|n| user(n).stdout.trim().to_owned()).collect();
+    let start = |n: usize| {
+        let (lock, room) = (format!("crowd-{}", n % LOCKS), room(n % LOCKS).display().to_string());
+        let line = |what: &str| format!("echo {what} $RUNVOY_LOCK_FENCE >> {room}");
+        let text = format!("{}; echo out {n}; {}; exit {}", line("begin"), line("end"), code(n));
+        let mut command = site.command(&["exec", "--lock", &lock, "--wait-lock", "20m", &text]);
+        command.env_remove("RUNVOY_CONFIG").env("HOME", rooms.path()).env("RUNVOY_ENDPOINT", &endpoint);
+        // The users share each lock.
+        command.env("RUNVOY_API_KEY", &keys[n / LOCKS % LOCKS]).spawn().unwrap()
+    };
+    let crowd: Vec<Child> = (0..CROWD).map(start).collect();
+    for (n, child) in crowd.into_iter().enumerate() {
+        let ran = Ran::from(child.wait_with_output().unwrap()).code(code(n));
+        assert_eq!(ran.stdout, format!("out {n}\n"), "{}", ran.stderr);
+    }
+    for lock in 0..LOCKS {
+        let text = fs::read_to_string(room(lock)).unwrap();
+        let lines: Vec<_> = text.lines().map(|line| line.split_once(' ').unwrap()).collect();
+        assert_eq!(lines.len(), 2 * CROWD / LOCKS);
+        assert!(lines.chunks(2).all(|pair| matches!(pair, [("begin", a), ("end", b)] if a == b)), "{lines:?}");
+        let fences: Vec<u64> = lines.chunks(2).map(|pair| pair[0].1.parse().unwrap()).collect();
+        assert!(fences.is_sorted_by(|a, b| a < b), "{fences:?}");
+    }
+    assert_eq!(site.run(&["locks", "list", "--json"]).code(0).json(), json!({ "locks": [] }));
+    RUNTIME.block_on(sandbox.stop());
+}
