@@ -34,7 +34,7 @@ for number, line in enumerate(sys.stdin):
 ";
 
 /// What is wrong with these lines by the schema, as an independent validator finds it.
-fn problems<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub fn problems<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
     let world = World::get();
     let layout = world.sandbox().layout();
     world::wait(setup::LINT.ensure(layout)).unwrap();
