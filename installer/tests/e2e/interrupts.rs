@@ -1,11 +1,11 @@
 //! What Ctrl-C and SIGTERM do: nothing is ever deleted, and what AWS has begun is found again.
 
 use std::{
-    fs, thread,
+    fs,
     time::{Duration, Instant},
 };
 
-use runvoy_sandbox::proxy::script::Event;
+use runvoy_sandbox::proxy::script::{Effect, Event, Match};
 use rustix::process::Signal;
 
 use crate::{
@@ -61,21 +61,23 @@ fn ctrl_c_while_aws_works_asks_and_the_printed_command_goes_on() {
     let mut screen = Screen::install(&site, 100, 40);
     screen.answer("Go ahead?", ENTER);
     world::wait(held.reached());
-    screen.types(INTERRUPT).shows("To go on later: ");
+    screen.types(INTERRUPT).shows("To go on later:");
     let menu = screen.0.screen();
     assert!(menu.contains("Nothing is deleted") && menu.contains("keep running") && menu.contains("quit"), "{menu}");
     assert!(!menu.contains("cancel the update"), "{menu}");
-    // What is typed stays in sight, whatever is painted otherwise.
+    // What is typed stays in sight, whatever is painted otherwise: meanwhile, a step ends and another begins.
     screen.types("k").0.wait_for(|screen| screen.contents().ends_with("\nk"), PATIENCE).unwrap();
-    thread::sleep(Duration::from_millis(300));
+    let first = Match::client("dynamodb", "TransactWriteItems").about(site.name);
+    let later = site.sandbox.script().on(first, Effect::HoldBefore);
+    held.release();
+    world::wait(later.reached());
     screen.0.poll();
     assert!(screen.0.screen().ends_with("\nk"), "{}", screen.0.screen());
     screen.types(ENTER).ends(130);
     assert!(screen.text().contains("what AWS has begun goes on without us"));
     let resume = screen.resume();
     nothing_is_deleted(&site, mark);
-    world::wait(held.gone());
-    site.until_status("CREATE_COMPLETE");
+    world::wait(later.gone());
     assert!(resume.contains("--stack-name t-keep"), "{resume}");
 
     let mut screen = Screen::new(shell(&site, &resume), 100, 40);
@@ -90,7 +92,7 @@ fn enter_goes_on_and_quit_leaves() {
     let mut screen = Screen::install(&site, 100, 40);
     screen.answer("Go ahead?", ENTER);
     world::wait(held.reached());
-    screen.types(INTERRUPT).shows("To go on later: ").types(ENTER);
+    screen.types(INTERRUPT).shows("To go on later:").types(ENTER);
     held.release();
     screen.shows("The key is shown this once").ends(0);
     nothing_is_deleted(&site, mark);
@@ -100,7 +102,7 @@ fn enter_goes_on_and_quit_leaves() {
     let mut screen = Screen::install(&site, 100, 40);
     screen.answer("Go ahead?", ENTER);
     world::wait(held.reached());
-    screen.types(INTERRUPT).shows("To go on later: ").types("q\r").ends(130);
+    screen.types(INTERRUPT).shows("To go on later:").types("q\r").ends(130);
     nothing_is_deleted(&site, mark);
     assert!(screen.resume().contains("--stack-name t-quit"));
 }
@@ -116,7 +118,7 @@ fn ctrl_c_while_cargo_works_is_for_us_alone_to_hear() {
         let mut screen = Screen::new(init, 100, 40);
         screen.answer("Go ahead?", ENTER);
         cargo.until_begun();
-        screen.types(INTERRUPT).shows("To go on later: ").types(answer);
+        screen.types(INTERRUPT).shows("To go on later:").types(answer);
         if answer == ENTER {
             cargo.go();
             screen.shows("The key is shown this once").ends(0);
@@ -142,7 +144,7 @@ fn a_second_ctrl_c_leaves_within_a_second() {
     let mut screen = Screen::install(&site, 100, 40);
     screen.answer("Go ahead?", ENTER);
     world::wait(held.reached());
-    screen.types(INTERRUPT).shows("To go on later: ");
+    screen.types(INTERRUPT).shows("To go on later:");
     let pressed = Instant::now();
     screen.types(INTERRUPT).ends(130);
     assert!(pressed.elapsed() < Duration::from_secs(1), "{:?}", pressed.elapsed());

@@ -35,7 +35,7 @@ for number, line in enumerate(sys.stdin):
 ";
 
 /// What is wrong with these lines by the schema, as an independent validator finds it.
-fn problems<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub fn problems<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
     let layout = Layout::named("e2e").unwrap();
     world::wait(setup::LINT.ensure(&layout)).unwrap();
     let mut python = Command::new(setup::LINT.bin(&layout).join("python"));

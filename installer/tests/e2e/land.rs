@@ -148,30 +148,27 @@ impl Deployment {
     }
 
     /// The same of any command.
-    pub fn killed_at(mut command: Command, matching: Match, effect: Effect) -> Option<Fault> {
+    pub fn killed_at(command: Command, matching: Match, effect: Effect) -> Option<Fault> {
         let fault = Land::get().script().on(matching, effect);
-        let mut child = command.spawn().unwrap();
-        let reached = RUNTIME.block_on(async {
-            loop {
-                tokio::select! {
-                    () = fault.reached() => return true,
-                    () = tokio::time::sleep(std::time::Duration::from_millis(50)) => {
-                        if child.try_wait().unwrap().is_some() { return fault.fired() > 0; }
-                    }
-                }
+        RUNTIME.block_on(async {
+            let mut child = tokio::process::Command::from(command).spawn().unwrap();
+            let ended = tokio::select! {
+                biased;
+                () = fault.reached() => false,
+                status = child.wait() => status.map(|_| fault.fired() == 0).unwrap(),
+            };
+            if ended {
+                // It came to its end without such a call, and nothing else may stumble over the fault.
+                fault.release();
+                Ran::from(child.wait_with_output().await.unwrap()).code(0);
+                return None;
             }
-        });
-        if !reached {
-            // It came to its end without such a call, and nothing else may stumble over the fault.
-            fault.release();
-            let ended = Ran::from(child.wait_with_output().unwrap());
-            ended.code(0);
-            return None;
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        RUNTIME.block_on(fault.gone());
-        Some(fault)
+            // One that has ended meanwhile can't be killed any more.
+            let _ = child.start_kill();
+            child.wait().await.unwrap();
+            fault.gone().await;
+            Some(fault)
+        })
     }
 
     pub fn reached(fault: &Fault) {

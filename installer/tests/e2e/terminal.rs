@@ -4,14 +4,15 @@ use std::{fs, thread};
 
 use runvoy_sandbox::{
     Layout, Sandbox,
-    proxy::script::{Effect, Match},
+    proxy::script::{Effect, Event, Match},
 };
 use rustix::process::Signal;
 
 use crate::{
+    account::Account,
     screen::{DOWN, ENTER, PATIENCE, Screen, UP, hold},
     site::{ARCHITECTURE, Site, artifact, between},
-    world::{self, World},
+    world::{self, World, form},
 };
 
 const POLICY: &str = "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess";
@@ -146,6 +147,71 @@ fn networks_that_are_there_are_offered() {
     assert!(shown.contains(&format!("{vpc}, subnets {}", subnets[1])), "{shown}");
     assert!(!shown.contains(&made[0].1[0]), "{shown}");
     world::wait(sandbox.stop());
+}
+
+/// The tree as a terminal has it, while AWS works and when it is done, of an update that is told event by event.
+#[test]
+fn the_tree_of_an_update_looks_like_this() {
+    let account = Account::shared();
+    for columns in [100_u16, 40] {
+        let deployment = account.deployment(&format!("s-shot{columns}"));
+        let name = deployment.name.clone();
+        deployment.init(&[]).code(0);
+        let event = |logical: &str, kind: &str, status: &str| Event::new(logical, kind, status);
+        let [function, logs] = [("ApiFunction", "AWS::Lambda::Function"), ("ExecutionLogGroup", "AWS::Logs::LogGroup")];
+        let begun = [logs, function].map(|(logical, kind)| event(logical, kind, "UPDATE_IN_PROGRESS"));
+        let story = deployment.story(&name).own().until("ExecuteChangeSet").then("UPDATE_IN_PROGRESS", "");
+        let story = story.events(begun).event(event(logs.0, logs.1, "UPDATE_COMPLETE")).until("ListStackResources");
+        story.then("UPDATE_COMPLETE", "").event(event(function.0, function.1, "UPDATE_COMPLETE"));
+        let mut screen = Screen::new(deployment.command(&["--update", "--log-retention-days=30"]), columns, 80);
+        // The rows of both are on the screen at once, one of them done.
+        let both = |screen: &vt100::Screen| {
+            let text = screen.contents();
+            let (_, tree) = text.split_once("set up everything").unwrap_or_default();
+            tree.lines().filter(|line| line.contains("update ")).count() == 2 && tree.contains("  ✓ update ")
+        };
+        screen.0.wait_for(both, PATIENCE).unwrap();
+        let mut shots = vec![shot(&screen.0.screen())];
+        account.as_client("cloudformation", &form("ListStackResources", &[("StackName", &name)]));
+        screen.shows("endpoint").ends(0);
+        shots.push(shot(&screen.0.screen()));
+        deployment.story(&name).own();
+        let path = format!("{}/tests/e2e/snapshots/tree-{columns}.txt", env!("CARGO_MANIFEST_DIR"));
+        let shots = shots.join("--- done\n");
+        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
+            fs::write(&path, &shots).unwrap();
+        }
+        let known = fs::read_to_string(&path).unwrap_or_default();
+        assert!(shots == known, "{path} is no longer what it was (UPDATE_SNAPSHOTS=1 takes it as it is):\n{shots}");
+    }
+}
+
+/// The tree's rows, with one spinner, without times, and without what machines differ in.
+fn shot(screen: &str) -> String {
+    let from = screen.find("✓ set up the bucket").unwrap_or_else(|| panic!("no tree in {screen}"));
+    let tree = screen[from..].split("\nendpoint").next().unwrap();
+    let row = |row: &str| {
+        let row: String = row.chars().map(|c| if ('\u{2801}'..='\u{28ff}').contains(&c) { '⠋' } else { c }).collect();
+        if row.contains("get the orchestrator's") {
+            return "✓ get the orchestrator's code\n".to_owned();
+        }
+        // How long it takes still is no snapshot's business.
+        let row =
+            ["1 of 2", "1/2"].iter().find_map(|tally| Some(row.split_once(tally)?.0.to_owned() + tally)).unwrap_or(row);
+        let indent = row.len() - row.trim_start().len();
+        let words: Vec<_> = row.split_whitespace().map(word).collect();
+        format!("{:indent$}{}\n", "", words.join(" "))
+    };
+    tree.lines().map(row).collect()
+}
+
+/// `3s` as `#s`, and this release as `VERSION`.
+fn word(word: &str) -> String {
+    let number = word.trim_end_matches(['s', 'm']);
+    if number != word && !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()) {
+        return word.replace(number, "#");
+    }
+    word.replace(env!("CARGO_PKG_VERSION"), "VERSION")
 }
 
 /// From the first check to the result, questions included.

@@ -263,6 +263,7 @@ fn indexes_change_one_update_after_the_other() {
     site.edit_template(|template| with_indexes(template, index, &attributes));
     assert_eq!(indexes(), ["by-lock"]);
     let planned = site.init(&["--update", "--dry-run", "--json"]).code(0);
+    assert_eq!(crate::json::problems(planned.stdout.lines()), [""; 0]);
     let stages = plans(&planned)[1]["stages"].as_array().unwrap().clone();
     assert_eq!(stages.len(), 3, "{stages:?}");
     assert!(stages[1].as_str().unwrap().ends_with("everything else"), "{stages:?}");

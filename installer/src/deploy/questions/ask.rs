@@ -128,7 +128,7 @@ pub(super) fn viewer(default: Viewer) -> Result<Viewer> {
 
 pub(super) fn admin_email(default: &str) -> Result<String> {
     let default = (!default.is_empty()).then_some(default);
-    input("E-mail address of the first admin, whose key may do everything in runvoy", default, |text| {
+    input("E-mail address of the first admin (may do everything)", default, |text| {
         flags::email(text).map(drop)
     })
 }
