@@ -6,7 +6,6 @@ use crate::{
 };
 
 const STACK: &str = "choices";
-const IMAGE: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com/terraform:1";
 
 fn init(world: &World, stack: &str, more: &[&str]) -> Ran {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
@@ -19,13 +18,18 @@ fn a_private_network_with_alarms_and_a_viewer_of_its_own() {
     let world = World::get();
     let _turn = world.turn();
     let email = ["--admin-email", "choices@example.com", "--alarm-email", "ops@example.com"];
-    let first = ["--network", "private", "--image", IMAGE, "--viewer", "cloudfront"];
+    // Of this account: ECS may pull no other one's.
+    let image = format!("{}.dkr.ecr.us-east-1.amazonaws.com/terraform:1", world.sandbox().engine().account());
+    let first = ["--network", "private", "--image", &image, "--viewer", "cloudfront"];
     init(world, STACK, &[&email[..], &first].concat()).code(0);
     let environment = || world.function_environment("choices-api");
     let deployed = environment();
     let viewer = deployed["WEB_UI_URL"].clone();
     assert!(viewer.starts_with("https://") && viewer.ends_with(".cloudfront.net"), "{viewer}");
-    assert_eq!((deployed["ASSIGN_PUBLIC_IP"].as_str(), deployed["DEFAULT_IMAGE"].as_str()), ("DISABLED", IMAGE));
+    assert_eq!(
+        (deployed["ASSIGN_PUBLIC_IP"].as_str(), deployed["DEFAULT_IMAGE"].as_str()),
+        ("DISABLED", image.as_str())
+    );
     assert_eq!(deployed["SUBNET_IDS"].split(',').count(), 2);
     world.run(&["--profile", STACK, "exec", "echo there"]).code(0).says(&format!("{viewer}/logs/exec_"));
     // Again: the same address, and what was chosen stays.
