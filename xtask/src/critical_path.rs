@@ -2,8 +2,10 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, ensure};
 use runvoy_sandbox::Layout;
+use tokio::process::Command;
 
 use crate::child::{self, Outcome};
+use crate::deploy;
 use crate::interrupts::Interrupts;
 
 /// Shows how long AWS takes for the default template, and for which chain of resources
@@ -21,9 +23,11 @@ pub async fn run(Args {}: Args) -> Result<u8> {
     if directory.exists() {
         std::fs::remove_dir_all(directory).context("can't remove the templates of the last time")?;
     }
-    let mut command = child::cargo(&layout);
-    command.args(["run", "--quiet", "--package", "runvoy", "--", "init", "--admin-email", "you@example.com"]);
-    command.arg("--print-template").arg(directory).stdout(Stdio::null());
+    if let Outcome::Ended(code) = deploy::build(&layout, &mut interrupts).await? {
+        return Ok(code);
+    }
+    let mut command = Command::new(layout.bin().join("runvoy"));
+    command.args(["init", "--admin-email", "you@example.com", "--print-template"]).arg(directory).stdout(Stdio::null());
     if let Outcome::Ended(code) = child::run(&mut command, &mut interrupts).await? {
         return Ok(code);
     }

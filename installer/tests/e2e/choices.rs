@@ -2,11 +2,10 @@
 
 use crate::{
     http,
-    world::{Ran, World},
+    world::{Ran, World, element},
 };
 
 const STACK: &str = "choices";
-const IMAGE: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com/terraform:1";
 
 fn init(world: &World, stack: &str, more: &[&str]) -> Ran {
     let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" };
@@ -19,13 +18,18 @@ fn a_private_network_with_alarms_and_a_viewer_of_its_own() {
     let world = World::get();
     let _turn = world.turn();
     let email = ["--admin-email", "choices@example.com", "--alarm-email", "ops@example.com"];
-    let first = ["--network", "private", "--image", IMAGE, "--viewer", "cloudfront"];
+    // Of this account: ECS may pull no other one's.
+    let image = format!("{}.dkr.ecr.us-east-1.amazonaws.com/terraform:1", world.sandbox().engine().account());
+    let first = ["--network", "private", "--image", &image, "--viewer", "cloudfront"];
     init(world, STACK, &[&email[..], &first].concat()).code(0);
     let environment = || world.function_environment("choices-api");
     let deployed = environment();
     let viewer = deployed["WEB_UI_URL"].clone();
     assert!(viewer.starts_with("https://") && viewer.ends_with(".cloudfront.net"), "{viewer}");
-    assert_eq!((deployed["ASSIGN_PUBLIC_IP"].as_str(), deployed["DEFAULT_IMAGE"].as_str()), ("DISABLED", IMAGE));
+    assert_eq!(
+        (deployed["ASSIGN_PUBLIC_IP"].as_str(), deployed["DEFAULT_IMAGE"].as_str()),
+        ("DISABLED", image.as_str())
+    );
     assert_eq!(deployed["SUBNET_IDS"].split(',').count(), 2);
     world.run(&["--profile", STACK, "exec", "echo there"]).code(0).says(&format!("{viewer}/logs/exec_"));
     // Again: the same address, and what was chosen stays.
@@ -44,6 +48,25 @@ fn a_private_network_with_alarms_and_a_viewer_of_its_own() {
     init(world, STACK, &["--viewer-domain", "none"]).code(0);
     assert!(environment()["WEB_UI_URL"].ends_with(".cloudfront.net"));
     world.run(&["destroy", "--stack-name", STACK, "--yes", "--delete-data"]).code(0);
+}
+
+#[test]
+fn a_network_that_is_there_already_is_used_and_stays() {
+    let world = World::get();
+    let _turn = world.turn();
+    let vpc = || {
+        let form = "Action=DescribeStackResource&StackName=runvoy&LogicalResourceId=Vpc";
+        element(&world.aws_query("cloudformation", form), "PhysicalResourceId").to_owned()
+    };
+    let (id, subnets) = (vpc(), world.function_environment("runvoy-api")["SUBNET_IDS"].clone());
+    let network = ["--network", "existing", "--vpc-id", &id, "--subnet-id", &subnets, "--public-ip"];
+    init(world, "guest", &[&network[..], &["--admin-email", "guest@example.com"]].concat()).code(0);
+    let environment = world.function_environment("guest-api");
+    assert_eq!((&environment["SUBNET_IDS"], environment["ASSIGN_PUBLIC_IP"].as_str()), (&subnets, "ENABLED"));
+    assert_eq!(world.run(&["--profile", "guest", "exec", "echo guest"]).code(0).stdout, "guest\n");
+    world.run(&["destroy", "--stack-name", "guest", "--yes", "--delete-data"]).code(0);
+    let vpcs = world.aws_query("ec2", &format!("Action=DescribeVpcs&Version=2016-11-15&VpcId.1={id}"));
+    assert!(vpcs.contains(&id), "{vpcs}");
 }
 
 /// CloudFront sends with the page what the API would.

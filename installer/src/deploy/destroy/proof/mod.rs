@@ -67,7 +67,9 @@ pub async fn sweep(site: Site<'_>, keeps_data: bool, step: &Step) -> Result<Proo
         async {
             let (queues, rules) = tokio::join!(names::queues(site, ours), names::rules(site, ours));
             let (topics, alarms) = tokio::join!(names::topics(site, ours), names::alarms(site, ours));
-            [("SQS", queues), ("EventBridge", rules), ("SNS", topics), ("CloudWatch", alarms)]
+            let dashboards = names::dashboards(site, ours).await;
+            let watch = [("CloudWatch", alarms), ("CloudWatch's dashboards", dashboards)];
+            [("SQS", queues), ("EventBridge", rules), ("SNS", topics)].into_iter().chain(watch)
         },
         async {
             let (secrets, roles) = tokio::join!(names::secrets(site), roles::find(site, ours));

@@ -164,6 +164,20 @@ pub async fn alarms(site: Site<'_>, ours: &Ours) -> Found {
         .collect())
 }
 
+/// Dashboards.
+pub async fn dashboards(site: Site<'_>, ours: &Ours) -> Found {
+    let prefix = format!("{}-", site.deployment);
+    let names =
+        pages(site, Service::CloudWatch, "ListDashboards", &[("DashboardNamePrefix", &prefix)], "DashboardName")
+            .await?;
+    let found = names.iter().filter(|name| ours.has(name));
+    Ok(found
+        .map(|name| {
+            Leftover::new(site, "dashboard", name, &format!("cloudwatch delete-dashboards --dashboard-names {name}"))
+        })
+        .collect())
+}
+
 /// Secrets: a slash ends the deployment's name in theirs.
 pub async fn secrets(site: Site<'_>) -> Found {
     let names = secrets::under(site, &format!("{}/", site.deployment)).await?;

@@ -62,6 +62,12 @@ fn broken(root: &Value, schema: &Map<String, Value>, keyword: &str, wanted: &Val
             let properties = wanted.as_object().unwrap();
             return properties.iter().find_map(|(name, wanted)| problem(root, wanted, value.get(name)?));
         }
+        // Of names that are the admin's own: what their values are.
+        "additionalProperties" if wanted.is_object() => {
+            let known = |name: &&String| schema.get("properties").is_some_and(|all| all.get(name.as_str()).is_some());
+            let others = value.as_object()?.iter().filter(|(name, _)| !known(name));
+            return others.map(|(_, value)| value).find_map(|value| problem(root, wanted, value));
+        }
         "additionalProperties" => {
             value.as_object().is_none_or(|it| it.keys().all(|name| schema["properties"].get(name).is_some()))
         }
