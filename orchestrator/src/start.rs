@@ -6,7 +6,7 @@ use time::Duration;
 use crate::{
     app::App,
     error::{ApiError, Result},
-    finish,
+    finish, machine,
     store::{executions, row::Row},
     task_definition,
     tasks::{self, NotRun, RunTask},
@@ -51,7 +51,7 @@ async fn run(app: &App, execution: &Execution, task: &RunTask) -> Result<String,
                 let registered = task_definition::register(app, &task.family, &execution.image).await;
                 registered.map_err(|error| NotRun::Refused(format!("{error:#}")))?;
             }
-            Err(NotRun::Throttled) => tokio::time::sleep(std::time::Duration::from_millis(200 << attempt)).await,
+            Err(NotRun::Throttled) => machine::sleep(std::time::Duration::from_millis(200 << attempt)).await,
             _ => break,
         }
     }
