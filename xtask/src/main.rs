@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask sandbox | test | ci | boot | docs`.
+//! The project's own commands: `cargo xtask sandbox | test | ci | simulate | boot | docs`.
 
 mod boot;
 mod child;
@@ -7,6 +7,7 @@ mod deploy;
 mod docs;
 mod interrupts;
 mod sandbox;
+mod simulate;
 mod test;
 
 use std::process::ExitCode;
@@ -28,6 +29,7 @@ enum Command {
     Test(test::Args),
     Ci(ci::Args),
     Boot(boot::Args),
+    Simulate(simulate::Args),
     Docs(docs::Args),
 }
 
@@ -38,6 +40,7 @@ async fn main() -> ExitCode {
         Command::Test(args) => test::run(args).await,
         Command::Ci(args) => ci::run(args).await,
         Command::Boot(args) => boot::run(args).await,
+        Command::Simulate(args) => simulate::run(args).await,
         Command::Docs(args) => docs::run(args).await,
     };
     match outcome {
