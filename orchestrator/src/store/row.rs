@@ -20,6 +20,8 @@ pub struct Row {
     pub task_version: i64,
     /// Who asked for it to stop.
     pub stop_requested_by: Option<String>,
+    /// When a sweep first saw it launched without a task.
+    pub without_task_since: Option<OffsetDateTime>,
     /// Only while it is queued.
     pub waiting: Option<Waiting>,
 }
@@ -34,7 +36,7 @@ pub struct Waiting {
 impl Row {
     /// The row of an execution whose task is being asked for right now.
     pub fn launched(execution: Execution, family: String) -> Self {
-        Self { execution, family, task_version: 0, stop_requested_by: None, waiting: None }
+        Self { execution, family, task_version: 0, stop_requested_by: None, without_task_since: None, waiting: None }
     }
 
     pub fn id(&self) -> &ExecutionId {
@@ -80,6 +82,7 @@ pub fn row(item: &Item) -> Option<Row> {
         family: item.owned("family")?,
         task_version: item.number("task_version").unwrap_or_default(),
         stop_requested_by: item.owned("stop_requested_by"),
+        without_task_since: item.text("without_task_since").and_then(parse_rfc3339),
         waiting: waiting(item),
     })
 }
