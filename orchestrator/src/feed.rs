@@ -89,5 +89,6 @@ async fn read_once(app: &App, stream: &str, cursor: &str, limit: i32) -> Result<
         message: event.message().unwrap_or_default().to_owned(),
     };
     let events: Vec<_> = reply.events().iter().map(event).collect();
-    Ok(Page { at_end: next == cursor || (cursor == START && events.is_empty()), events, cursor: next })
+    // An empty first page is no end: CloudWatch may have more behind it.
+    Ok(Page { at_end: next == cursor, events, cursor: next })
 }
