@@ -13,9 +13,11 @@ use crate::{
 /// Puts everybody on stage.
 pub fn cast(world: &Arc<World>, admin: &User, members: &[User; 2]) {
     let launches = world.sim.draw(|rng| rng.u32(3..=7));
+    // Some meet the sweep.
+    let begin = if world.draw(0.5) { world.sim.between(230_000, 300_000) } else { Duration::ZERO };
     for number in 0..launches {
         let user = members[world.sim.draw(|rng| rng.usize(..2))].clone();
-        let start = world.sim.between(0, 60_000);
+        let start = begin + world.sim.between(0, 60_000);
         let request = request(world, number);
         act(world, &format!("{} {number}", user.email), move |world| async move {
             world.sim.pause(start).await;
@@ -43,7 +45,7 @@ pub fn cast(world: &Arc<World>, admin: &User, members: &[User; 2]) {
             *lock(&world.dynamo_down) = world.sim.now() + world.sim.between(1_000, 30_000);
         });
     }
-    if world.draw(0.15) {
+    if world.draw(0.2) {
         *lock(&world.sweeper_down) = world.sim.between(900_000, 2_400_000);
     }
     if world.draw(0.2) {

@@ -90,7 +90,8 @@ fn before(world: &World, call: &Call) -> Option<Instead> {
         if hit(Fault::DisguisedThrottle) {
             return refused(Fault::DisguisedThrottle, 400, "InvalidParameterException", "Rate exceeded");
         }
-        if hit(Fault::RunTaskFailures) {
+        // A token that stands for a task is answered with that task.
+        if !world.ecs.knows(&call.body) && hit(Fault::RunTaskFailures) {
             let failure = json!({"reason": "RESOURCE:ENI", "detail": "no capacity"});
             let reply = Reply::ok(json!({"tasks": [], "failures": [failure]}));
             return Some(Instead::Reply(Fault::RunTaskFailures, reply));

@@ -157,6 +157,11 @@ impl Ecs {
         Ok((task, true))
     }
 
+    /// Whether a request's token stands for a task already.
+    pub fn knows(&self, body: &Value) -> bool {
+        lock(&self.state).tasks.values().any(|task| task.request["clientToken"] == body["clientToken"])
+    }
+
     /// RegisterTaskDefinition.
     pub fn register(&self, body: &Value) -> Reply {
         let family = body["family"].as_str().unwrap_or_default().to_owned();

@@ -49,7 +49,7 @@ faults! {
     LockExpired = 21: "lock past its expiry, its task alive",
     OldHolderReleases = 22: "old holder's end seen again after a handover",
     WriteReplyLost = 23: "conditional write's reply lost",
-    ClockSkew = 24: "clock wrong by up to 10 minutes",
+    ClockSkew = 24: "clock wrong by 10 minutes",
     ForceRelease = 25: "force-release of a live run",
     DynamoDown = 26: "DynamoDB down",
     LogPages = 27: "empty log pages, expired log token",

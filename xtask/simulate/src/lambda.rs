@@ -28,7 +28,13 @@ async fn invoke<T: Send + 'static>(
     let number = world.sim.draw(|rng| rng.u16(..));
     let limit = world.sim.pause(Duration::from_secs(function.timeout.into()));
     let skew = match world.faults.hit(&world.sim, Fault::ClockSkew) {
-        true => world.sim.draw(|rng| rng.i64(-600..=600)),
+        true => {
+            if world.draw(0.5) {
+                600
+            } else {
+                -600
+            }
+        }
         false => 0,
     };
     world.sim.spawn(format!("{} {number:04x}", function.suffix), skew, async move {
