@@ -29,7 +29,7 @@ fn schedules_hold_whatever_goes_wrong() {
     let workers: Vec<_> = (0..2)
         .map(|worker| {
             thread::spawn(move || {
-                for seed in (worker..200).step_by(2) {
+                for seed in (worker..100).step_by(2) {
                     let outcome = schedule::run(seed, None, false).unwrap();
                     assert!(outcome.violations.is_empty(), "{}", report::story(seed, &run(seed, None)));
                 }
