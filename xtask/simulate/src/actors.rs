@@ -6,7 +6,7 @@ use axum::{body::Body, http::Request};
 use serde_json::{Value, json};
 
 use crate::{
-    ecs::Task, fate::Fate, faults::Fault, finale::SECRET, invariant::Invariant, lambda, sim::lock, users::User,
+    fate::Fate, faults::Fault, finale::SECRET, invariant::Invariant, lambda, sim::lock, task::Task, users::User,
     world::World,
 };
 

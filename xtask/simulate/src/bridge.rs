@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use runvoy_api::infra::SWEEP_DETAIL_TYPE;
 use serde_json::{Value, json};
 
-use crate::{check, ecs::Task, faults::Fault, lambda, sim::lock, world::World};
+use crate::{check, faults::Fault, lambda, sim::lock, task::Task, world::World};
 
 /// How long Lambda waits before it tries a failed event again; then it goes to the dead letters.
 const RETRIES: [Duration; 2] = [Duration::from_secs(60), Duration::from_secs(120)];

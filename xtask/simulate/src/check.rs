@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use crate::{
     cloud::{Call, Reply},
     dynamo::{STACK, number, text},
-    ecs::Task,
     faults::Fault,
     invariant::{Invariant, Violation},
     rules,
     sim::{Id, lock},
+    task::Task,
     world::World,
 };
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{ecs::Task, faults::Fault, world::World};
+use crate::{faults::Fault, task::Task, world::World};
 
 /// How a command fares if nobody stops it.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -45,7 +45,7 @@ pub fn watch(world: &World) {
     held.filter(expired).for_each(|_| world.faults.note(Fault::LockExpired));
     if now < *lock(&world.sweeper_down) {
         let late = |started| now > started + std::time::Duration::from_secs(60);
-        let past = |task: &crate::ecs::Task| task.is_live() && task.started.is_some_and(|at| late(at + task.limit));
+        let past = |task: &crate::task::Task| task.is_live() && task.started.is_some_and(|at| late(at + task.limit));
         world.ecs.tasks().iter().filter(|task| past(task)).for_each(|_| world.faults.note(Fault::SweeperDown));
     }
 }

@@ -23,6 +23,7 @@ pub mod report;
 pub mod rules;
 pub mod schedule;
 pub mod sim;
+pub mod task;
 pub mod trace;
 pub mod users;
 pub mod world;

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::{
     cloud::Reply,
-    ecs::Task,
     faults::Fault,
     sim::lock,
+    task::Task,
     world::{World, seconds},
 };
 

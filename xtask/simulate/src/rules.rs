@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::{
     check::{Change, Checker, execution_row, is_over, lock_row},
     dynamo::{number, text},
-    ecs::Task,
     invariant::Invariant,
+    task::Task,
     world::World,
 };
 

@@ -16,12 +16,13 @@ use crate::{
     check::Checker,
     cloud,
     dynamo::Dynamo,
-    ecs::{Ecs, Task},
+    ecs::Ecs,
     fate,
     faults::Faults,
     logs::Logs,
     plant::Plant,
     sim::{Sim, lock},
+    task::Task,
 };
 
 /// When every run begins: 2026-01-05 00:00 UTC.
