@@ -6,10 +6,11 @@ use anyhow::Context;
 use aws_sdk_cloudwatchlogs as logs;
 use aws_sdk_dynamodb as dynamodb;
 use aws_sdk_ecs as ecs;
+use aws_types::SdkConfig;
 use runvoy_api::{id::ExecutionId, infra};
 use time::OffsetDateTime;
 
-use crate::{aws, limits::Buckets, log_stream, token::Signer};
+use crate::{limits::Buckets, log_stream, machine, token::Signer};
 
 /// Made once a process; making it performs no I/O, so start-up does not grow with the data.
 pub struct App {
@@ -46,34 +47,26 @@ pub struct Deployment {
 }
 
 impl App {
-    pub fn from_environment() -> anyhow::Result<Self> {
-        let config = aws::config()?;
-        let secrets = aws_sdk_secretsmanager::Client::new(&config);
+    pub fn new(environment: &dyn Fn(&str) -> Option<String>, config: &SdkConfig) -> anyhow::Result<Self> {
+        let secrets = aws_sdk_secretsmanager::Client::new(config);
         Ok(Self {
-            deployment: Deployment::from_environment()?,
-            dynamodb: dynamodb::Client::new(&config),
-            ecs: ecs::Client::new(&config),
-            logs: logs::Client::new(&config),
-            signer: Signer::new(secrets, required(infra::env::JWT_SECRET_ID)?),
+            deployment: Deployment::new(environment)?,
+            dynamodb: dynamodb::Client::new(config),
+            ecs: ecs::Client::new(config),
+            logs: logs::Client::new(config),
+            signer: Signer::new(secrets, required(environment, infra::env::JWT_SECRET_ID)?),
             buckets: Buckets::default(),
             log_ends: log_stream::Ends::default(),
         })
     }
 
     pub fn now(&self) -> OffsetDateTime {
-        OffsetDateTime::now_utc()
+        machine::now()
     }
 
     pub fn new_execution_id(&self) -> anyhow::Result<ExecutionId> {
-        Ok(ExecutionId::new(self.now(), random()?))
+        Ok(ExecutionId::new(self.now(), machine::random()?))
     }
-}
-
-/// Bytes from the system's randomness.
-pub fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("the system gave no randomness: {error}"))?;
-    Ok(bytes)
 }
 
 impl Deployment {
@@ -85,8 +78,9 @@ impl Deployment {
         }
     }
 
-    fn from_environment() -> anyhow::Result<Self> {
+    fn new(environment: &dyn Fn(&str) -> Option<String>) -> anyhow::Result<Self> {
         use infra::env;
+        let required = |name| required(environment, name);
         Ok(Self {
             stack: required(env::STACK_NAME)?,
             region: required("AWS_REGION")?,
@@ -105,7 +99,7 @@ impl Deployment {
             default_image: required(env::DEFAULT_IMAGE)?,
             default_spot: required(env::DEFAULT_SPOT)? == "true",
             log_group: required(env::EXECUTION_LOG_GROUP)?,
-            web_ui_url: std::env::var(env::WEB_UI_URL).ok().filter(|url| !url.is_empty()),
+            web_ui_url: environment(env::WEB_UI_URL).filter(|url| !url.is_empty()),
         })
     }
 }
@@ -115,9 +109,8 @@ fn task_roles(text: &str) -> BTreeMap<String, String> {
     pairs.map(|(name, arn)| (name.to_owned(), arn.to_owned())).collect()
 }
 
-fn required(name: &str) -> anyhow::Result<String> {
-    std::env::var(name)
-        .ok()
+fn required(environment: &dyn Fn(&str) -> Option<String>, name: &str) -> anyhow::Result<String> {
+    environment(name)
         .filter(|value| !value.is_empty())
         .with_context(|| format!("the environment variable `{name}` is not set"))
 }
@@ -126,7 +119,7 @@ fn required(name: &str) -> anyhow::Result<String> {
 impl App {
     /// One whose AWS clients lead nowhere, for what is decided before any call.
     pub fn for_tests() -> Self {
-        let config = aws_types::SdkConfig::builder()
+        let config = SdkConfig::builder()
             .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::v2026_01_12())
             .region(aws_sdk_dynamodb::config::Region::new("us-east-1"))
             .build();

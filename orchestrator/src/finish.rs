@@ -2,11 +2,10 @@
 
 use anyhow::Context;
 use runvoy_api::status::Status;
-use time::OffsetDateTime;
 
 use crate::{
     app::App,
-    cost, ending,
+    cost, ending, machine,
     observe::TaskView,
     queue,
     store::{
@@ -86,6 +85,6 @@ async fn pass_on(app: &App, row: &Row) {
 
 fn log(row: &Row, end: &End) {
     crate::metrics::ended(end.status, end.exit_code);
-    let late = (OffsetDateTime::now_utc() - end.at).whole_seconds();
+    let late = (machine::now() - end.at).whole_seconds();
     tracing::info!(execution_id = %row.id(), status = %end.status, exit_code = end.exit_code, late, "execution ended");
 }

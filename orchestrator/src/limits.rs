@@ -14,7 +14,10 @@ use axum::{
 };
 use runvoy_api::error::ErrorCode;
 
-use crate::error::{ApiError, Result};
+use crate::{
+    error::{ApiError, Result},
+    machine,
+};
 
 /// The longest path and query, in bytes. The longest of ours, a log's cursor, has a few hundred.
 const MAX_URI_BYTES: usize = 4 * 1024;
@@ -37,9 +40,10 @@ pub async fn guard(request: Request, next: Next) -> Response {
         return ApiError::new(ErrorCode::TooLarge, format!("the request is larger than this API takes: {message}"))
             .into_response();
     }
-    match tokio::time::timeout(TIME, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => ApiError::new(ErrorCode::Unavailable, format!("no answer within {} seconds", TIME.as_secs()))
+    tokio::select! {
+        biased;
+        response = next.run(request) => response,
+        () = machine::sleep(TIME) => ApiError::new(ErrorCode::Unavailable, format!("no answer within {} seconds", TIME.as_secs()))
             .hint("look at what became of it before trying again")
             .into_response(),
     }

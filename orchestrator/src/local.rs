@@ -3,7 +3,7 @@
 use axum::Router;
 
 /// Serves on `RUNVOY_LISTEN` (default `127.0.0.1:8080`) until the process is asked to end.
-pub async fn serve(app: Router) -> Result<(), crate::Error> {
+pub async fn serve(app: Router) -> Result<(), runvoy_orchestrator::Error> {
     let address = std::env::var("RUNVOY_LISTEN").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     let listener = tokio::net::TcpListener::bind(&address)
         .await

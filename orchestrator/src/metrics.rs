@@ -30,7 +30,7 @@ fn emit(name: &str, holds: bool) {
         return;
     }
     let stack = std::env::var(runvoy_api::infra::env::STACK_NAME).unwrap_or_default();
-    let line = line(&stack, name, holds, OffsetDateTime::now_utc());
+    let line = line(&stack, name, holds, crate::machine::now());
     // What can't be written is a metric less, and no reason to fail.
     let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -71,7 +71,7 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// Gives the request an id, in the reply's header, in an error's body and in the log.
 async fn identify(request: Request, next: Next) -> Response {
-    let id = crate::app::random::<8>().map(|bytes| hex(&bytes)).unwrap_or_default();
+    let id = crate::machine::random::<8>().map(|bytes| hex(&bytes)).unwrap_or_default();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let start = std::time::Instant::now();
     let mut response = REQUEST_ID.scope(id.clone(), next.run(request)).await;

@@ -6,7 +6,7 @@ use time::Duration;
 use crate::{
     app::App,
     error::{ApiError, Result},
-    finish,
+    finish, machine,
     store::{executions, row::Row},
     task_definition,
     tasks::{self, NotRun, RunTask},
@@ -37,28 +37,39 @@ pub async fn start(app: &App, execution: &Execution, task: &RunTask) -> Result<(
     Err(ApiError::new(code, reason).detail("execution_id", task.token.clone()))
 }
 
+/// Asks for the task until there is an answer that counts. Once an answer was lost, a task may have been started: then no
+/// refusal is a definite no any more.
 async fn run(app: &App, execution: &Execution, task: &RunTask) -> Result<String, NotRun> {
-    let mut outcome = Err(NotRun::Throttled);
+    let (mut outcome, mut lost) = (Err(NotRun::Throttled), false);
     for attempt in 0..RUN_TRIES {
         if app.now() - execution.launched() > FRESH {
             let late = anyhow::anyhow!("the launch took more than {FRESH}");
             // If nothing was sent, nothing was started; else the last answer stands.
-            return if attempt == 0 { Err(NotRun::Unknown(late)) } else { outcome };
+            outcome = if attempt == 0 { Err(NotRun::Unknown(late)) } else { outcome };
+            break;
         }
         outcome = tasks::run(app, task).await;
         match &outcome {
+            Ok(_) | Err(NotRun::Refused(_)) => break,
             Err(NotRun::NoTaskDefinition) => {
                 let role = app.deployment.task_role(execution.task_role.as_deref()).ok_or_else(|| {
                     NotRun::Refused("its task role was taken out of the deployment meanwhile".to_owned())
                 })?;
-                let registered = task_definition::register(app, &task.family, &execution.image, role).await;
-                registered.map_err(|error| NotRun::Refused(format!("{error:#}")))?;
+                // Where it fails, somebody else may be registering the same one: the next attempt finds theirs.
+                match task_definition::register(app, &task.family, &execution.image, role).await {
+                    Ok(()) => continue,
+                    Err(error) => outcome = Err(NotRun::Refused(format!("{error:#}"))),
+                }
             }
-            Err(NotRun::Throttled) => tokio::time::sleep(std::time::Duration::from_millis(200 << attempt)).await,
-            _ => break,
+            Err(NotRun::Throttled) => {}
+            Err(NotRun::Unknown(_)) => lost = true,
         }
+        machine::sleep(std::time::Duration::from_millis(200 << attempt)).await;
     }
-    outcome
+    match outcome {
+        Err(no) if lost => Err(NotRun::Unknown(anyhow::anyhow!("an answer was lost, and then: {no:?}"))),
+        outcome => outcome,
+    }
 }
 
 /// Notes the task's ARN; where the execution ended or is being stopped meanwhile, its task is stopped instead.

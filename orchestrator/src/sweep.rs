@@ -19,8 +19,11 @@ use crate::{
     tasks,
 };
 
-/// A launch that has no task on record after this long is not in anybody's hands any more.
-const LAUNCH_GRACE: Duration = Duration::minutes(5);
+/// A launch that one sweep has seen without a task, and another this much later, is not in anybody's hands any more. Both
+/// times are read off the sweep's own clock: the launch's may be wrong.
+const LAUNCH_GRACE: Duration = Duration::minutes(4);
+/// However wrong two clocks are, what is this old is not new.
+pub const NOT_NEW: Duration = Duration::minutes(30);
 /// ECS forgets stopped tasks after an hour.
 const MEMORY_OF_ECS: Duration = Duration::minutes(60);
 /// DescribeTasks takes this many at once.
@@ -40,9 +43,7 @@ pub async fn run(app: &App) -> anyhow::Result<()> {
         }
     }
     for row in without {
-        if app.now() - row.execution.launched() > LAUNCH_GRACE
-            && let Err(error) = adopt(app, &row).await
-        {
+        if let Err(error) = look_for(app, &row).await {
             first_error.get_or_insert(error);
         }
     }
@@ -106,9 +107,21 @@ async fn look_at(app: &App, rows: &[Row]) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A launch without a task on record may be under way: it is touched only if the last sweep saw it like this, too.
+async fn look_for(app: &App, row: &Row) -> anyhow::Result<()> {
+    let now = app.now();
+    match row.without_task_since {
+        _ if now - row.execution.launched() > NOT_NEW => adopt(app, row).await,
+        Some(since) if now - since > LAUNCH_GRACE => adopt(app, row).await,
+        Some(_) => Ok(()),
+        None => executions::set_without_task(app, row.id(), now).await,
+    }
+}
+
 /// Finds the task of a launch that was cut short between RunTask and noting the task's ARN. Where there is none, the
 /// launch has failed. It is not sent again: whoever asked for it has been without an answer for minutes and may have done
-/// the thing by other means, and a command must not start of itself when nobody expects it any more.
+/// the thing by other means, and a command must not start of itself when nobody expects it any more. Nor could two senders
+/// both trust a refusal: while one is told no, the other's task may start.
 async fn adopt(app: &App, row: &Row) -> anyhow::Result<()> {
     if let Some(task) = find(app, row).await? {
         return repair::apply(app, row, &task).await;

@@ -2,7 +2,9 @@
 
 use anyhow::Context;
 use aws_sdk_ecs::{
+    config::{Config, retry::RetryConfig},
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    operation::run_task::RunTaskError,
     types::{
         AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride, KeyValuePair,
         NetworkConfiguration, Task, TaskOverride,
@@ -105,7 +107,8 @@ pub enum NotRun {
     Unknown(anyhow::Error),
 }
 
-/// Asks ECS for the task and returns its ARN.
+/// Asks ECS for the task, once, and returns its ARN. The SDK must not ask again by itself: a refusal of the second request
+/// would hide that the first one, whose reply was lost, has started a task.
 pub async fn run(app: &App, task: &RunTask) -> Result<String, NotRun> {
     let deployment = &app.deployment;
     let network = AwsVpcConfiguration::builder()
@@ -126,7 +129,9 @@ pub async fn run(app: &App, task: &RunTask) -> Result<String, NotRun> {
         .group(infra::name::execution_log_group(&deployment.stack))
         .capacity_provider_strategy(capacity.map_err(|error| NotRun::Unknown(error.into()))?)
         .network_configuration(NetworkConfiguration::builder().awsvpc_configuration(network).build())
-        .overrides(task.overrides());
+        .overrides(task.overrides())
+        .customize()
+        .config_override(Config::builder().retry_config(RetryConfig::disabled()));
     match request.send().await {
         Ok(reply) => match (reply.tasks().first().and_then(Task::task_arn), reply.failures().first()) {
             (Some(arn), _) => Ok(arn.to_owned()),
@@ -136,13 +141,18 @@ pub async fn run(app: &App, task: &RunTask) -> Result<String, NotRun> {
             }
             (None, None) => Err(NotRun::Unknown(anyhow::anyhow!("RunTask answered with neither a task nor a failure"))),
         },
-        Err(error) => Err(not_run(error)),
+        // The token has been used with other parameters: the task that it names is this execution's.
+        Err(error) => match error.as_service_error() {
+            Some(RunTaskError::ConflictException(conflict)) if !conflict.resource_ids().is_empty() => {
+                Ok(conflict.resource_ids()[0].clone())
+            }
+            _ => Err(not_run(error)),
+        },
     }
 }
 
 /// Tells a definite no from a lost reply. Throttles can come disguised as an `InvalidParameterException`.
-fn not_run(error: SdkError<aws_sdk_ecs::operation::run_task::RunTaskError>) -> NotRun {
-    use aws_sdk_ecs::operation::run_task::RunTaskError;
+fn not_run(error: SdkError<RunTaskError>) -> NotRun {
     let message = error.message().unwrap_or_default().to_owned();
     let throttled = message.contains("Rate exceeded") || error.code().is_some_and(|code| code.contains("Throttl"));
     match error.as_service_error() {
@@ -150,9 +160,9 @@ fn not_run(error: SdkError<aws_sdk_ecs::operation::run_task::RunTaskError>) -> N
         Some(RunTaskError::ClientException(_)) if message.to_lowercase().contains("taskdefinition") => {
             NotRun::NoTaskDefinition
         }
-        // The token has been used with other parameters: the task it names is this execution's.
-        Some(RunTaskError::ConflictException(_)) => NotRun::Unknown(anyhow::Error::new(error)),
-        Some(RunTaskError::ServerException(_)) | None => NotRun::Unknown(anyhow::Error::new(error)),
+        Some(RunTaskError::ConflictException(_) | RunTaskError::ServerException(_)) | None => {
+            NotRun::Unknown(anyhow::Error::new(error))
+        }
         Some(_) if message.is_empty() => NotRun::Refused(DisplayErrorContext(&error).to_string()),
         Some(_) => NotRun::Refused(message),
     }

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask sandbox | test | ci | boot | docs | critical-path | fuzz`.
+//! The project's own commands: `cargo xtask sandbox | test | ci | simulate | boot | docs | critical-path | fuzz`.
 
 mod boot;
 mod child;
@@ -10,6 +10,7 @@ mod fuzz;
 mod grants;
 mod interrupts;
 mod sandbox;
+mod simulate;
 mod test;
 
 use std::process::ExitCode;
@@ -31,6 +32,7 @@ enum Command {
     Test(test::Args),
     Ci(ci::Args),
     Boot(boot::Args),
+    Simulate(simulate::Args),
     Docs(docs::Args),
     CriticalPath(critical_path::Args),
     Fuzz(fuzz::Args),
@@ -43,6 +45,7 @@ async fn main() -> ExitCode {
         Command::Test(args) => test::run(args).await,
         Command::Ci(args) => ci::run(args).await,
         Command::Boot(args) => boot::run(args).await,
+        Command::Simulate(args) => simulate::run(args).await,
         Command::Docs(args) => docs::run(args).await,
         Command::CriticalPath(args) => critical_path::run(args).await,
         Command::Fuzz(args) => fuzz::run(args).await,

@@ -45,7 +45,7 @@ fn lock_row(world: &World, name: &str) -> Value {
 #[test]
 fn a_launch_that_was_cut_short_ends_and_frees_its_lock() {
     let world = World::get();
-    let id = accepted(world, Duration::minutes(6), "cut-short", None);
+    let id = accepted(world, Duration::minutes(31), "cut-short", None);
     sweep(world);
     let record = world.run(&["status", &id, "--json"]).code(0).json();
     assert_eq!(record["status"], "failed");

@@ -14,7 +14,6 @@ use runvoy_api::{
     user::Role,
 };
 use serde_json::json;
-use time::Duration;
 
 use super::Context;
 use crate::{
@@ -29,11 +28,9 @@ use crate::{
         row::Row,
         transaction::{self, Outcome},
     },
+    sweep::NOT_NEW,
     tasks,
 };
-
-/// A task this old that ECS does not know is not new: it is gone.
-const TOO_OLD_TO_BE_NEW: Duration = Duration::minutes(5);
 
 pub async fn list(State(app): Context, headers: HeaderMap) -> Result<Json<LockList>> {
     auth::caller(&app, &headers, Role::Viewer).await?;
@@ -110,8 +107,9 @@ async fn stop(app: &App, id: &ExecutionId) -> Result<()> {
     Ok(())
 }
 
+/// A task that ECS does not know may be new; if it is not, it is gone.
 async fn is_gone(app: &App, row: &Row, arn: String) -> Result<bool> {
-    let old = app.now() - row.execution.launched() > TOO_OLD_TO_BE_NEW;
+    let old = app.now() - row.execution.launched() > NOT_NEW;
     Ok(old && !row.execution.status.is_terminal() && tasks::describe(app, &[arn]).await?.is_empty())
 }
 

@@ -52,7 +52,7 @@ pub fn append(app: &App, entry: &Entry<'_>) -> anyhow::Result<TransactWriteItem>
     let at = rfc3339(app.now());
     let mut row = item::new();
     row.insert(AUDIT.partition.into(), s(&at[..10]));
-    row.insert("entry".into(), s(format!("{at}#{}", hex(&crate::app::random::<6>()?))));
+    row.insert("entry".into(), s(format!("{at}#{}", hex(&crate::machine::random::<6>()?))));
     row.insert("at".into(), s(&at));
     row.insert("actor".into(), s(entry.actor));
     row.insert("action".into(), s(entry.action));

@@ -172,6 +172,30 @@ pub async fn note_starting(app: &App, id: &ExecutionId, task: &TaskView) -> anyh
     }
 }
 
+/// Notes since when a launched execution has been seen without a task, unless it has one by now.
+pub async fn set_without_task(app: &App, id: &ExecutionId, at: OffsetDateTime) -> anyhow::Result<()> {
+    let request = app
+        .dynamodb
+        .update_item()
+        .table_name(&app.deployment.executions)
+        .set_key(Some(key(id)))
+        .update_expression("SET without_task_since = :at")
+        .condition_expression(
+            "#status IN (:starting, :stopping) AND attribute_not_exists(task_arn) \
+             AND attribute_not_exists(without_task_since)",
+        )
+        .expression_attribute_names("#status", "status")
+        .expression_attribute_values(":starting", s(Status::Starting.as_str()))
+        .expression_attribute_values(":stopping", s(Status::Stopping.as_str()))
+        .expression_attribute_values(":at", s(rfc3339(at)));
+    match request.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
+        Err(error) if !error.is_conditional_check_failed_exception() => {
+            Err(error).context("noting an execution without a task")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Marks the execution as being stopped, if it is not over. One in the queue needs no stopping: it is ended.
 pub fn set_stopping(app: &App, id: &ExecutionId, by: &str) -> anyhow::Result<TransactWriteItem> {
     let update = Update::builder()

@@ -22,6 +22,8 @@ pub struct Row {
     pub task_status: Option<String>,
     /// Who asked for it to stop.
     pub stop_requested_by: Option<String>,
+    /// When a sweep first saw it launched without a task.
+    pub without_task_since: Option<OffsetDateTime>,
     /// Only while it is queued.
     pub waiting: Option<Waiting>,
 }
@@ -36,7 +38,15 @@ pub struct Waiting {
 impl Row {
     /// The row of an execution whose task is being asked for right now.
     pub fn launched(execution: Execution, family: String) -> Self {
-        Self { execution, family, task_version: 0, task_status: None, stop_requested_by: None, waiting: None }
+        Self {
+            execution,
+            family,
+            task_version: 0,
+            task_status: None,
+            stop_requested_by: None,
+            without_task_since: None,
+            waiting: None,
+        }
     }
 
     pub fn id(&self) -> &ExecutionId {
@@ -84,6 +94,7 @@ pub fn row(item: &Item) -> Option<Row> {
         task_version: item.number("task_version").unwrap_or_default(),
         task_status: item.owned("task_status"),
         stop_requested_by: item.owned("stop_requested_by"),
+        without_task_since: item.text("without_task_since").and_then(parse_rfc3339),
         waiting: waiting(item),
     })
 }

@@ -47,7 +47,7 @@ pub async fn write(client: &Client, items: Vec<TransactWriteItem>, token: Option
         } else if error.code() != Some("TransactionInProgressException") {
             return Err(error).context("writing a transaction");
         }
-        tokio::time::sleep(backoff(attempt)?).await;
+        crate::machine::sleep(backoff(attempt)?).await;
     }
     anyhow::bail!("a transaction met conflicts {TRIES} times in a row")
 }
@@ -59,6 +59,6 @@ fn positions(reasons: &[CancellationReason], code: &str) -> Vec<usize> {
 
 /// Full jitter: anything up to 50 ms, doubled with each attempt up to 800 ms.
 fn backoff(attempt: u32) -> anyhow::Result<Duration> {
-    let [random] = crate::app::random::<1>()?;
+    let [random] = crate::machine::random::<1>()?;
     Ok(Duration::from_millis(50 << attempt.min(4)).mul_f64(f64::from(random) / 255.0))
 }

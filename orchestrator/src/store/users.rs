@@ -35,7 +35,7 @@ pub async fn list(app: &App) -> anyhow::Result<Vec<User>> {
 
 /// Adds a user with a new key; `None` if the address has a key already.
 pub async fn add(app: &App, email: &str, role: Role, audit: TransactWriteItem) -> anyhow::Result<Option<ApiKey>> {
-    let key = ApiKey::from_random(crate::app::random()?);
+    let key = ApiKey::from_random(crate::machine::random()?);
     let mut sentinel = item::new();
     sentinel.insert(KeyRow::HASH.into(), s(Sentinel::user(email)));
     sentinel.insert(Sentinel::KEY_HASH.into(), s(key.hash()));
@@ -95,7 +95,7 @@ pub async fn rotate(app: &App, email: &str, audit: TransactWriteItem) -> anyhow:
     let Some(old) = current(app, email).await? else { return Ok(None) };
     let Some(row) = read(app, &old).await? else { return Ok(None) };
     let Some(user) = user(&row) else { return Ok(None) };
-    let key = ApiKey::from_random(crate::app::random()?);
+    let key = ApiKey::from_random(crate::machine::random()?);
     let mut new = key_row(app, &key, email, user.role);
     new.extend(row.get_key_value(KeyRow::POLICY).map(|(name, policy)| (name.clone(), policy.clone())));
     let sentinel = update(app, &Sentinel::user(email))
