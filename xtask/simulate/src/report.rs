@@ -13,7 +13,7 @@ use crate::{
 /// Each fault must have fired this often before a run counts, …
 const OFTEN: u64 = 50;
 /// … if the run is this long. Below it, chance alone leaves the rarest ones out.
-const LONG: u64 = 2_000;
+const LONG: u64 = 3_000;
 /// A planted bug must show within this many schedules.
 const PATIENCE: u64 = 1_000;
 
