@@ -4,6 +4,7 @@ mod alarms;
 mod by_hand;
 mod guarded;
 mod network;
+mod roles;
 
 use runvoy_api::{
     infra::{self, Grant, Index, Table, env, name, output},
@@ -52,14 +53,14 @@ pub(super) fn bucket(stack: &str, answers: &Answers) -> Value {
 pub(super) fn main(stack: &str, answers: &Answers) -> Result<Value> {
     let events = infra::EVENTS_FUNCTION;
     let functions = [
-        function(stack, &infra::API_FUNCTION, "api", "the API", infra::API_GRANTS, pass_task_roles(answers)),
+        function(stack, &infra::API_FUNCTION, "api", "the API", infra::API_GRANTS, roles::pass_others(answers)),
         function(
             stack,
             &events,
             "events",
             "events",
             infra::EVENTS_GRANTS,
-            [vec![send_dead_letters(stack)], pass_task_roles(answers)].concat(),
+            [vec![send_dead_letters(stack)], roles::pass_others(answers)].concat(),
         ),
     ];
     let network = network::of(stack, answers);
@@ -80,7 +81,7 @@ pub(super) fn main(stack: &str, answers: &Answers) -> Result<Value> {
         "cluster": stack,
         "tag_condition": format!("aws:ResourceTag/{}", infra::TAG),
         "cluster_arn": cluster_arn(stack),
-        "task_roles": task_roles(answers),
+        "task_roles": roles::all(answers),
         "guarded": guarded::arns(stack, answers),
         "tables": infra::TABLES.map(|table| self::table(stack, &table)),
         "jwt_secret": jwt_secret(stack),
@@ -143,36 +144,11 @@ fn environment(stack: &str, answers: &Answers, network: &Value) -> Vec<Value> {
         (env::JWT_SECRET_ID, "${JwtSecret}".into()),
         (env::WEB_UI_URL, viewer_url),
     ];
-    let roles = answers.task_roles.keys().map(|name| format!("{name}=${{{}.Arn}}", task_role(name)));
-    let roles = roles.collect::<Vec<_>>().join(" ");
-    let roles = (!roles.is_empty()).then_some((env::TASK_ROLES, roles));
-    tables.chain(others).chain(roles).map(|(name, value)| json!({ "name": name, "value": value })).collect()
-}
-
-/// The roles of commands: the usual one and the others, each as the template walks through it.
-fn task_roles(answers: &Answers) -> Vec<Value> {
-    let usual = json!({ "logical": "TaskRole", "description": "permissions of the commands",
-        "policies": answers.task_policies() });
-    let other = |(name, policies): (&String, &Vec<String>)| {
-        json!({ "logical": task_role(name), "description": format!("permissions of the commands under `{name}`"),
-            "policies": policies })
-    };
-    [usual].into_iter().chain(answers.task_roles.iter().map(other)).collect()
-}
-
-/// The logical id of another role: `deploy-net` is `TaskRoleDeployNet`. No two names of roles have the same.
-fn task_role(name: &str) -> String {
-    let word = |word: &str| word[..1].to_uppercase() + &word[1..];
-    format!("TaskRole{}", name.split('-').map(word).collect::<String>())
-}
-
-/// A statement of its own for what [`infra`] can't know: which other roles there are.
-fn pass_task_roles(answers: &Answers) -> Vec<Value> {
-    let Some(pass) = infra::API_GRANTS.iter().find(|grant| grant.actions == ["iam:PassRole"]) else { return vec![] };
-    let arns: Vec<_> = answers.task_roles.keys().map(|name| format!("${{{}.Arn}}", task_role(name))).collect();
-    let statement = json!({ "sid": "PassOtherTaskRoles", "actions": pass.actions, "resources": arns,
-        "condition": pass.condition });
-    if arns.is_empty() { vec![] } else { vec![statement] }
+    tables
+        .chain(others)
+        .chain(roles::variable(answers))
+        .map(|(name, value)| json!({ "name": name, "value": value }))
+        .collect()
 }
 
 fn bucket_name(stack: &str) -> String {
