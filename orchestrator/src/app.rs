@@ -7,7 +7,7 @@ use aws_sdk_ecs as ecs;
 use runvoy_api::{id::ExecutionId, infra};
 use time::OffsetDateTime;
 
-use crate::{aws, limits::Buckets, token::Signer};
+use crate::{aws, limits::Buckets, s3::Bucket, token::Signer};
 
 /// Made once a process; making it performs no I/O, so start-up does not grow with the data.
 pub struct App {
@@ -16,6 +16,7 @@ pub struct App {
     pub ecs: ecs::Client,
     pub logs: logs::Client,
     pub signer: Signer,
+    pub bucket: Bucket,
     pub buckets: Buckets,
 }
 
@@ -50,6 +51,7 @@ impl App {
             ecs: ecs::Client::new(&config),
             logs: logs::Client::new(&config),
             signer: Signer::new(secrets, required(infra::env::JWT_SECRET_ID)?),
+            bucket: Bucket::new(&required(infra::env::BUCKET)?, &required("AWS_REGION")?, aws::credentials()?),
             buckets: Buckets::default(),
         })
     }
@@ -116,6 +118,7 @@ impl App {
             ecs: ecs::Client::new(&config),
             logs: logs::Client::new(&config),
             signer: Signer::new(aws_sdk_secretsmanager::Client::new(&config), "none".to_owned()),
+            bucket: Bucket::for_tests(),
             buckets: Buckets::default(),
         }
     }

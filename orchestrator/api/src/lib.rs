@@ -17,8 +17,11 @@ pub mod key;
 pub mod lock;
 pub mod logs;
 pub mod policy;
+pub mod repo;
+pub mod secret;
 pub mod status;
 pub mod timeout;
+pub mod upload;
 pub mod user;
 
 use serde::{Deserialize, Deserializer, Serialize};

@@ -104,6 +104,13 @@ async fn plan(app: &App, ask: &Ask<'_>, seen: &Seen) -> Result<Execution> {
         command: request.command.clone(),
         image: (request.image.clone().or_else(|| seen.config.default_image.clone()))
             .unwrap_or_else(|| app.deployment.default_image.clone()),
+        repo: request.repo.clone(),
+        git_ref: request.git_ref.clone(),
+        path: request.path.clone(),
+        submodules: request.submodules,
+        lfs: request.lfs,
+        upload: request.upload.clone(),
+        secrets: request.secrets.clone(),
         lock_fence: fence,
         lock_name: request.lock.clone(),
         started_at: execution_id.started_at(),
@@ -120,6 +127,7 @@ async fn plan(app: &App, ask: &Ask<'_>, seen: &Seen) -> Result<Execution> {
         log_stream_name: None,
         cpu,
         memory,
+        disk: request.disk,
         timeout_seconds: request.timeout.or(seen.config.default_timeout).unwrap_or(Timeout::DEFAULT).seconds(),
         // Being interrupted half-way is worst under a lock, so a lock asks for it by name.
         spot: request.spot.unwrap_or(app.deployment.default_spot && request.lock.is_none()),

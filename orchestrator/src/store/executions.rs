@@ -53,6 +53,23 @@ pub fn put(app: &App, new: &Execution, task: &RunTask) -> anyhow::Result<Transac
     if let Some(lock) = &new.lock_name {
         set("lock_name", s(lock));
     }
+    let texts = [("repo", &new.repo), ("git_ref", &new.git_ref), ("path", &new.path)];
+    for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?))) {
+        set(name, s(text));
+    }
+    for (name, _) in [("submodules", new.submodules), ("lfs", new.lfs)].into_iter().filter(|(_, given)| *given) {
+        set(name, bool(true));
+    }
+    if let Some(upload) = &new.upload {
+        set("upload_sha256", s(&upload.sha256));
+        set("upload_size", n(upload.size));
+    }
+    if !new.secrets.is_empty() {
+        set("secrets", item::texts(&new.secrets));
+    }
+    if let Some(disk) = new.disk {
+        set("disk", n(disk));
+    }
     if let Some(fence) = new.lock_fence {
         set("lock_fence", n(fence));
     }

@@ -4,6 +4,7 @@ use runvoy_api::{
     execution::Execution,
     id::{ExecutionId, parse_rfc3339},
     infra::EXECUTIONS,
+    upload::UploadRef,
 };
 use time::OffsetDateTime;
 
@@ -51,6 +52,13 @@ pub fn execution(row: &Item) -> Option<Execution> {
         user_email: row.owned("user_email")?,
         command: row.owned("command")?,
         image: row.owned("image")?,
+        repo: row.owned("repo"),
+        git_ref: row.owned("git_ref"),
+        path: row.owned("path"),
+        submodules: row.flag("submodules"),
+        lfs: row.flag("lfs"),
+        upload: upload(row),
+        secrets: row.texts("secrets"),
         lock_name: row.owned("lock_name"),
         lock_fence: row.number("lock_fence"),
         started_at: execution_id.started_at(),
@@ -67,10 +75,15 @@ pub fn execution(row: &Item) -> Option<Execution> {
         task_arn,
         cpu: row.number("cpu")?,
         memory: row.number("memory")?,
+        disk: row.number("disk"),
         timeout_seconds: row.number("timeout_seconds")?,
         spot: row.flag("spot"),
         execution_id,
     })
+}
+
+fn upload(row: &Item) -> Option<UploadRef> {
+    Some(UploadRef { sha256: row.owned("upload_sha256")?, size: row.number("upload_size")? })
 }
 
 /// The whole row.

@@ -107,6 +107,7 @@ fn environment(stack: &str, answers: &Answers, network: &Value) -> Vec<Value> {
         (env::DEFAULT_IMAGE, answers.image.clone()),
         (env::DEFAULT_SPOT, answers.spot.to_string()),
         (env::EXECUTION_LOG_GROUP, name::execution_log_group(stack)),
+        (env::BUCKET, format!("${{{}}}", parameter::ARTIFACT_BUCKET)),
         (env::JWT_SECRET_ID, "${JwtSecret}".into()),
         (env::WEB_UI_URL, viewer_url),
     ];

@@ -64,6 +64,14 @@ const WATCH: Grant = Grant {
     condition: CLUSTER_ONLY,
 };
 
+/// What presigned addresses allow is what the role of their signer allows.
+const READ_UPLOADS: Grant = Grant {
+    sid: "ReadUploads",
+    actions: &["s3:GetObject"],
+    resources: &["arn:${AWS::Partition}:s3:::${ArtifactBucket}/uploads/*"],
+    condition: None,
+};
+
 /// The role of the `api` function.
 pub const API_GRANTS: &[Grant] = &[
     Grant {
@@ -109,6 +117,13 @@ pub const API_GRANTS: &[Grant] = &[
     REGISTER,
     PASS,
     WATCH,
+    READ_UPLOADS,
+    Grant {
+        sid: "WriteUploads",
+        actions: &["s3:PutObject"],
+        resources: &["arn:${AWS::Partition}:s3:::${ArtifactBucket}/uploads/*"],
+        condition: None,
+    },
     Grant {
         sid: "ReadExecutionLogs",
         actions: &["logs:GetLogEvents"],
@@ -148,6 +163,7 @@ pub const EVENTS_GRANTS: &[Grant] = &[
     REGISTER,
     PASS,
     WATCH,
+    READ_UPLOADS,
     Grant {
         sid: "FindTasks",
         actions: &["ecs:ListTasks"],

@@ -43,6 +43,8 @@ pub mod env {
     pub const DEFAULT_SPOT: &str = "DEFAULT_SPOT";
     /// Log group of the commands' output.
     pub const EXECUTION_LOG_GROUP: &str = "EXECUTION_LOG_GROUP";
+    /// Name of the bucket that uploads go to.
+    pub const BUCKET: &str = "BUCKET";
     /// Secrets Manager id of the secret that signs log links.
     pub const JWT_SECRET_ID: &str = "JWT_SECRET_ID";
     /// Base of log links; empty where the orchestrator serves the viewer itself.
@@ -79,6 +81,8 @@ pub mod prefix {
     pub const TEMPLATES: &str = "templates/";
     /// Code archives of executions. They expire after 7 days.
     pub const UPLOADS: &str = "uploads/";
+    /// Commands that are too long for a task's overrides, by content. They expire like uploads.
+    pub const COMMANDS: &str = "uploads/commands/";
 }
 
 /// The container of a task that runs the command, and what its log stream is called after.

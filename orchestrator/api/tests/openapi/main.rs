@@ -45,7 +45,7 @@ impl Body {
         let value = self.sample.pointer(path).unwrap();
         match value {
             Value::Object(_) if FREE.iter().any(|free| path.ends_with(free)) => json!({ "type": "object" }),
-            Value::Object(fields) if path == "/env" => {
+            Value::Object(fields) if path.ends_with("/env") || path.ends_with("/secrets") => {
                 assert!(fields.values().all(Value::is_string));
                 json!({ "type": "object", "additionalProperties": { "type": "string" } })
             }

@@ -168,15 +168,22 @@ fn execution() -> Value {
         "lock_name": "prod", "lock_fence": 7, "started_at": AT, "launched_at": AT, "wait_until": AT,
         "queue_position": 1, "completed_at": AT, "exit_code": 3, "reason": "why", "duration_seconds": 60,
         "cost_usd": 0.01, "cost_basis": "us-east-1/2026-08", "task_arn": "arn", "log_stream_name": "exec/executor/0",
-        "cpu": 1024, "memory": 2048, "timeout_seconds": 3600, "spot": false,
+        "cpu": 1024, "memory": 2048, "disk": 50, "timeout_seconds": 3600, "spot": false,
+        "repo": "https://github.com/acme/infra", "ref": "main", "path": "prod", "submodules": true, "lfs": true,
+        "upload": upload(), "secrets": {"DB_PASSWORD": "db"},
     })
 }
 
 fn request() -> Body {
     body::<ExecutionRequest>(json!({
         "command": "make", "image": "alpine", "env": {"STAGE": "dev"}, "lock": "prod", "wait_lock": 600, "timeout": 600,
-        "cpu": 1024, "memory": 2048, "spot": true,
+        "cpu": 1024, "memory": 2048, "disk": 50, "spot": true, "repo": "https://github.com/acme/infra", "ref": "main",
+        "path": "prod", "submodules": true, "lfs": true, "upload": upload(), "secrets": {"DB_PASSWORD": "db"},
     }))
+}
+
+fn upload() -> Value {
+    json!({"sha256": "…", "size": 1})
 }
 
 fn started() -> Body {
