@@ -288,20 +288,23 @@ download() { # URL SHA256 FILE CODE WHAT. The URL is as good as a key, so it is 
     sum=$(sha256sum <"$3") && [ "${sum%% *}" = "$2" ] || fail $(($4 + 1)) "the $5 is not the one that was announced"
 }
 
-# Before anything is unpacked: sizes, kinds, modes and names. A listing has one line an entry, whatever its name.
+list() { # ARCHIVE OPTIONS…: one line an entry, whatever its name.
+    archive=$1
+    shift
+    tar --quoting-style=escape "$@" -tzf "$archive" 2>"$private/said" || : >"$private/broken"
+}
+
+# Before anything is unpacked: number and sizes, kinds, modes, names.
 check_archive() {
-    bytes=$(gzip -dc <"$1" 2>"$private/said" | head -c $((max_bytes + 1)) | wc -c)
-    [ "$bytes" -le "$max_bytes" ] || fail 18 "the upload unpacks to more than 4 GiB"
-    [ ! -s "$private/said" ] || fail 18 "the upload is no tar.gz"
-    tar --numeric-owner --quoting-style=escape -tvzf "$1" 2>"$private/said" | awk -v most="$max_bytes" -v entries="$max_entries" '
+    list "$1" --numeric-owner -v | awk -v most="$max_bytes" -v entries="$max_entries" '
         NR > entries { print "the upload has more than " entries " entries"; exit }
         $1 !~ /^[-dl]/ { print "the upload has an entry that is no file, directory or symbolic link"; exit }
         $1 ~ /[sS]/ { print "the upload has a file with a setuid or setgid bit"; exit }
         (bytes += $3) > most { print "the upload unpacks to more than 4 GiB"; exit }' >"$private/refused"
-    [ ! -s "$private/refused" ] || fail 18 "$(cat "$private/refused")"
-    tar --quoting-style=escape -P -tzf "$1" 2>"$private/said" | awk '
+    [ -s "$private/refused" ] || list "$1" -P | awk '
         /^\// || /(^|\/)\.\.(\/|$)/ { print "the upload has a path that leads out of it"; exit }' >"$private/refused"
     [ ! -s "$private/refused" ] || fail 18 "$(cat "$private/refused")"
+    [ ! -e "$private/broken" ] || fail 18 "the upload is no whole tar.gz"
 }
 
 # GNU tar makes links last, so nothing is written through one; where they lead is known now.

@@ -47,15 +47,10 @@ pub fn pack(entries: &[Entry<'_>]) -> Vec<u8> {
     gzip(|pipe| pipe.write_all(&tar).unwrap())
 }
 
-/// A small archive whose one file has this many GiB of zeros.
+/// The beginning of an archive whose one file says to have this many GiB.
 pub fn bomb(gibibytes: u64) -> Vec<u8> {
-    let size = gibibytes << 30;
-    gzip(|pipe| {
-        pipe.write_all(&file("zeros", b"").header(size)).unwrap();
-        let zeros = vec![0; 1 << 20];
-        (0..gibibytes << 10).for_each(|_| pipe.write_all(&zeros).unwrap());
-        pipe.write_all(&[0; 1024]).unwrap();
-    })
+    let zeros = vec![0; 1 << 20];
+    gzip(|pipe| pipe.write_all(&[file("zeros", b"").header(gibibytes << 30), zeros].concat()).unwrap())
 }
 
 fn gzip(write: impl FnOnce(&mut std::process::ChildStdin)) -> Vec<u8> {
