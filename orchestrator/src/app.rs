@@ -4,6 +4,7 @@ use anyhow::Context;
 use aws_sdk_cloudwatchlogs as logs;
 use aws_sdk_dynamodb as dynamodb;
 use aws_sdk_ecs as ecs;
+use aws_sdk_secretsmanager as secrets;
 use runvoy_api::{id::ExecutionId, infra};
 use time::OffsetDateTime;
 
@@ -15,6 +16,7 @@ pub struct App {
     pub dynamodb: dynamodb::Client,
     pub ecs: ecs::Client,
     pub logs: logs::Client,
+    pub secrets: secrets::Client,
     pub signer: Signer,
     pub bucket: Bucket,
     pub buckets: Buckets,
@@ -44,13 +46,14 @@ pub struct Deployment {
 impl App {
     pub fn from_environment() -> anyhow::Result<Self> {
         let config = aws::config()?;
-        let secrets = aws_sdk_secretsmanager::Client::new(&config);
+        let secrets = secrets::Client::new(&config);
         Ok(Self {
             deployment: Deployment::from_environment()?,
             dynamodb: dynamodb::Client::new(&config),
             ecs: ecs::Client::new(&config),
             logs: logs::Client::new(&config),
-            signer: Signer::new(secrets, required(infra::env::JWT_SECRET_ID)?),
+            signer: Signer::new(secrets.clone(), required(infra::env::JWT_SECRET_ID)?),
+            secrets,
             bucket: Bucket::new(&required(infra::env::BUCKET)?, &required("AWS_REGION")?, aws::credentials()?),
             buckets: Buckets::default(),
         })
@@ -117,7 +120,8 @@ impl App {
             dynamodb: dynamodb::Client::new(&config),
             ecs: ecs::Client::new(&config),
             logs: logs::Client::new(&config),
-            signer: Signer::new(aws_sdk_secretsmanager::Client::new(&config), "none".to_owned()),
+            secrets: secrets::Client::new(&config),
+            signer: Signer::new(secrets::Client::new(&config), "none".to_owned()),
             bucket: Bucket::for_tests(),
             buckets: Buckets::default(),
         }

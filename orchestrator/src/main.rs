@@ -21,7 +21,6 @@ mod origin;
 mod queue;
 mod repair;
 mod router;
-#[allow(dead_code, reason = "the launch takes it into use next")]
 mod s3;
 mod start;
 mod store;

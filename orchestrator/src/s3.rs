@@ -36,6 +36,7 @@ pub type Headers<'a> = &'a [(&'a str, &'a str)];
 
 /// The deployment's bucket.
 pub struct Bucket {
+    name: String,
     base: String,
     region: String,
     credentials: Credentials,
@@ -50,7 +51,8 @@ impl Bucket {
             Some(endpoint) => format!("{}/{name}", endpoint.trim_end_matches('/')),
             None => format!("https://{name}.s3.{region}.{suffix}"),
         };
-        Self { base, region: region.to_owned(), credentials, connector: OnceLock::new() }
+        let (name, region) = (name.to_owned(), region.to_owned());
+        Self { name, base, region, credentials, connector: OnceLock::new() }
     }
 
     /// The address of a call that somebody else makes, with exactly these headers, within this time. The function's own
@@ -63,6 +65,11 @@ impl Bucket {
         self.sign(method, &url, headers, SignableBody::UnsignedPayload, settings)?
             .apply_to_request_http1x(&mut request);
         Ok(request.uri().to_string())
+    }
+
+    /// An object as the source of a copy.
+    pub fn copy_source(&self, key: &str) -> String {
+        format!("/{}/{key}", self.name)
     }
 
     /// One call of our own. What fails on the way, or on AWS's side, is tried again: none of ours does harm twice.
@@ -155,7 +162,7 @@ impl Bucket {
     pub fn for_tests() -> Self {
         let credentials = Credentials::new("AKID", "secret", Some("token".into()), None, "tests");
         let (base, region) = ("https://bucket.s3.us-east-1.amazonaws.com".into(), "us-east-1".into());
-        Self { base, region, credentials, connector: OnceLock::new() }
+        Self { name: "bucket".into(), base, region, credentials, connector: OnceLock::new() }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod costs;
 pub mod error;
 pub mod execution;
 pub mod fargate;
+pub mod git_credential;
 pub mod id;
 pub mod image;
 pub mod infra;

@@ -1,6 +1,6 @@
 //! Git repositories: which addresses a command can get its code from, and what may be asked of one.
 
-use crate::error::Invalid;
+use crate::{error::Invalid, policy};
 
 const MAX_BYTES: usize = 1024;
 
@@ -9,6 +9,10 @@ const MAX_BYTES: usize = 1024;
 pub struct Remote {
     /// How it is reached.
     pub transport: Transport,
+    /// Whether it names a port.
+    has_port: bool,
+    /// As it was spelled.
+    path: String,
     /// In lower case, without a port: what credentials are kept by.
     pub host: String,
     /// `host[:port]/path`, without `.git` at its end: what patterns of repositories are compared with, such as
@@ -63,7 +67,26 @@ impl Remote {
         let host = host.to_ascii_lowercase();
         let place = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
         let name = format!("{place}/{}", plain_path(path)?);
-        Ok(Self { transport, host, name })
+        let path = path.trim_start_matches('/').to_owned();
+        Ok(Self { transport, has_port: port.is_some(), path, host, name })
+    }
+
+    /// Its address by this transport, which may be another one than it was given with: which one works depends on the
+    /// deployment's credentials, and people's own clones have either. `None` where it names a port, which is the other
+    /// transport's.
+    pub fn over(&self, transport: Transport) -> Option<String> {
+        let user = match transport {
+            Transport::Https => "https://",
+            Transport::Ssh => "ssh://git@",
+        };
+        (!self.has_port).then(|| format!("{user}{}/{}", self.host, self.path))
+    }
+
+    /// Whether one of these patterns of paths on its host names it; without patterns, all are meant. `*` stands for any
+    /// run of characters: `acme/*`.
+    pub fn is_among(&self, patterns: &[String]) -> bool {
+        let path = self.name.split_once('/').map_or("", |(_, path)| path);
+        patterns.is_empty() || patterns.iter().any(|pattern| policy::matches(pattern, path))
     }
 }
 
@@ -145,6 +168,21 @@ mod tests {
         ] {
             let remote = Remote::parse(url).unwrap_or_else(|problem| panic!("{url}: {problem}"));
             assert_eq!((remote.host.as_str(), remote.name.as_str()), (host, name), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_other_transport_has_the_same_path() {
+        let remote = |url| Remote::parse(url).unwrap();
+        let (ssh, https) = (remote("git@github.com:acme/infra.git"), remote("https://github.com/acme/infra"));
+        assert_eq!(ssh.over(Transport::Https).unwrap(), "https://github.com/acme/infra.git");
+        assert_eq!(https.over(Transport::Ssh).unwrap(), "ssh://git@github.com/acme/infra");
+        assert_eq!(remote("ssh://git@host:2222/x").over(Transport::Https), None);
+        for (patterns, expected) in
+            [(vec![], true), (vec!["acme/*"], true), (vec!["x", "acme/infra"], true), (vec!["acme"], false)]
+        {
+            let patterns: Vec<String> = patterns.into_iter().map(str::to_owned).collect();
+            assert_eq!(ssh.is_among(&patterns), expected, "{patterns:?}");
         }
     }
 

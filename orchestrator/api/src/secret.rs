@@ -2,10 +2,55 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::Invalid;
 
 /// The most that one command can ask for.
 pub const MAX_SECRETS: usize = 20;
+
+/// The longest value, in bytes. Secrets Manager takes twice that, an environment not much more.
+pub const MAX_VALUE_BYTES: usize = 32 * 1024;
+
+/// Body of `PUT /secrets/{alias}`. Without `Debug`: values are shown nowhere.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretRequest {
+    /// What commands find in their environment.
+    pub value: String,
+}
+
+impl SecretRequest {
+    /// Checks that it fits into an environment variable.
+    pub fn validate(&self) -> Result<(), Invalid> {
+        match self.value.len() {
+            0 => Err(Invalid::new("value", "is required")),
+            length if length > MAX_VALUE_BYTES => {
+                Err(Invalid::new("value", format!("must have at most {MAX_VALUE_BYTES} bytes, not {length}")))
+            }
+            _ if self.value.contains('\0') => Err(Invalid::new("value", "must not contain a NUL character")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One secret, without its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret {
+    /// What commands ask for it by.
+    pub alias: String,
+    /// When its value was set, RFC 3339.
+    pub set_at: String,
+    /// By whom.
+    pub set_by: String,
+}
+
+/// Reply of `GET /secrets`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecretList {
+    /// By alias.
+    pub secrets: Vec<Secret>,
+}
 
 /// Checks an alias: 1 to 64 ASCII letters, digits and `. _ -`, the first a letter or digit.
 pub fn validate_alias(alias: &str) -> Result<(), Invalid> {

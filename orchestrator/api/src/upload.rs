@@ -1,5 +1,7 @@
 //! Uploads: code archives that commands run with, named by their content.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::Invalid;
@@ -32,6 +34,19 @@ impl UploadRef {
             _ => Ok(()),
         }
     }
+}
+
+/// Reply of `POST /uploads`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadPlace {
+    /// Whether this content is there already, for a day at least: then there is nothing to send.
+    pub present: bool,
+    /// Where to `PUT` the archive, for a limited time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The headers that it must be sent with, as they are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
 }
 
 #[cfg(test)]

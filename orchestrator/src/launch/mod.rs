@@ -60,6 +60,7 @@ pub async fn launch(app: &App, ask: &Ask<'_>) -> Result<Execution> {
             return Err(ApiError::new(ErrorCode::Draining, "this deployment takes no new executions"));
         }
         let execution = plan(app, ask, &seen).await?;
+        refuse::unknown_secret(ask, &seen)?;
         let task = render(app, ask, &seen, &execution)?;
         refuse::beyond_share(app, &seen).await?;
         if record(app, ask, &seen, &execution, &task).await? {
@@ -104,7 +105,7 @@ async fn plan(app: &App, ask: &Ask<'_>, seen: &Seen) -> Result<Execution> {
         command: request.command.clone(),
         image: (request.image.clone().or_else(|| seen.config.default_image.clone()))
             .unwrap_or_else(|| app.deployment.default_image.clone()),
-        repo: request.repo.clone(),
+        repo: refuse::reachable(ask, seen)?,
         git_ref: request.git_ref.clone(),
         path: request.path.clone(),
         submodules: request.submodules,
@@ -166,6 +167,7 @@ async fn record(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution, ta
     let details = json!({
         "command": execution.command, "image": execution.image, "lock": execution.lock_name,
         "timeout_seconds": execution.timeout_seconds, "wait_until": execution.wait_until,
+        "repo": execution.repo, "ref": execution.git_ref, "upload": execution.upload, "secrets": execution.secrets,
     });
     let entry = audit::Entry {
         actor: &execution.user_email,

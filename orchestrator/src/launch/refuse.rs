@@ -1,8 +1,9 @@
 //! The refusals that take more than a word.
 
 use runvoy_api::{
-    error::{ErrorCode, LockHeld},
+    error::{ErrorCode, Invalid, LockHeld},
     lock::MAX_WAITERS,
+    repo::{Remote, Transport},
 };
 
 use super::read::{Ask, Seen};
@@ -25,6 +26,30 @@ pub async fn beyond_share(app: &App, seen: &Seen) -> Result<()> {
     Err(ApiError::new(ErrorCode::TooManyRequests, message)
         .hint("wait for one to end: `runvoy list --status running`")
         .detail("rule", "max_running"))
+}
+
+/// Whether every secret that is asked for is there: a task that asks for another one would fail without a word on which.
+pub fn unknown_secret(ask: &Ask<'_>, seen: &Seen) -> Result<()> {
+    match ask.request.secrets.values().find(|alias| !seen.secrets.contains_key(*alias)) {
+        Some(alias) => Err(ApiError::from(Invalid::new("secrets", format!("names `{alias}`, which is not set")))
+            .hint(format!("an admin sets it: `runvoy admin secrets set {alias}`"))),
+        None => Ok(()),
+    }
+}
+
+/// The repository's address by the transport that this deployment can reach it by: people's own clones have either, and
+/// what a credential is decides which one works. Without one, only public repositories can be read, by https.
+pub fn reachable(ask: &Ask<'_>, seen: &Seen) -> Result<Option<String>> {
+    let Some(url) = &ask.request.repo else { return Ok(None) };
+    let remote = Remote::parse(url).map_err(|problem| Invalid::new("repo", problem))?;
+    let wanted = seen.git.as_ref().map_or(Transport::Https, |known| known.kind.transport());
+    let other = if remote.transport == wanted { None } else { remote.over(wanted) };
+    if other.is_none() && remote.transport != wanted && remote.transport == Transport::Ssh {
+        let (host, problem) = (&remote.host, "needs an ssh key, and this deployment has none");
+        return Err(ApiError::from(Invalid::new("repo", format!("on `{host}` {problem}")))
+            .hint(format!("an admin sets it: `runvoy admin git-credentials set {host} --ssh-key FILE`")));
+    }
+    Ok(Some(other.unwrap_or_else(|| url.clone())))
 }
 
 /// The refusal that names who is in the way, with a link to their log; it opens only for those who may read that log.

@@ -9,8 +9,9 @@ pub mod item;
 pub mod keys;
 pub mod locks;
 pub mod row;
+pub mod secrets;
 pub mod settings;
 pub mod transaction;
-#[allow(dead_code, reason = "the launch takes it into use next")]
+#[allow(dead_code, reason = "what renders tasks takes it into use")]
 pub mod uploads;
 pub mod users;

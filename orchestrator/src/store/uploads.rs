@@ -7,6 +7,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use runvoy_api::{infra::prefix, key::hex, upload::UploadRef};
 use sha2::{Digest, Sha256};
+use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
 use crate::app::App;
 
@@ -37,6 +38,33 @@ pub fn presigned_put(
     Ok((app.bucket.presign("PUT", key, &pairs, expires)?, headers))
 }
 
+/// Whether this archive is there, for a day at least: one that is about to expire is made new, and one whose end can't be
+/// put off is as good as gone.
+pub async fn is_there(app: &App, key: &str, upload: &UploadRef) -> anyhow::Result<bool> {
+    let reply = app.bucket.call("HEAD", key, &[], &[]).await?;
+    // Who may not list a bucket is not told that an object is missing.
+    if matches!(reply.status().as_u16(), 403 | 404) {
+        return Ok(false);
+    }
+    succeeded(&reply)?;
+    let header = |name| reply.headers().get(name).unwrap_or_default();
+    if header("content-length").parse() != Ok(upload.size) {
+        return Ok(false);
+    }
+    let written = OffsetDateTime::parse(header("last-modified"), &Rfc2822);
+    if written.is_ok_and(|written| app.now() - written < FRESH) { Ok(true) } else { renew(app, key).await }
+}
+
+/// An object that replaces itself is new.
+async fn renew(app: &App, key: &str) -> anyhow::Result<bool> {
+    let source = app.bucket.copy_source(key);
+    let headers = [("x-amz-copy-source", source.as_str()), ("x-amz-metadata-directive", "REPLACE")];
+    let reply = app.bucket.call("PUT", key, &headers, &[]).await?;
+    // A copy that fails half-way has a good status and no result.
+    let copied = reply.body().bytes().is_none_or(|body| !body.windows(7).any(|part| part == b"<Error>"));
+    Ok(reply.status().is_success() && copied)
+}
+
 /// Puts a long command where a container can fetch it. Returns its key and its SHA-256 in hex.
 pub async fn put_command(app: &App, command: &str) -> anyhow::Result<(String, String)> {
     let digest = hex(&Sha256::digest(command));
@@ -48,6 +76,9 @@ pub async fn put_command(app: &App, command: &str) -> anyhow::Result<(String, St
 }
 
 const CHECKSUM: &str = "x-amz-checksum-sha256";
+
+/// Uploads expire after a week. An execution waits for its lock for a day at most before it fetches one.
+const FRESH: time::Duration = time::Duration::days(5);
 
 /// A digest as S3 spells it: the base64 of its bytes.
 fn checksum(sha256: &str) -> anyhow::Result<String> {

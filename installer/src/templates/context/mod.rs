@@ -60,6 +60,7 @@ pub(super) fn main(stack: &str, answers: &Answers) -> Result<Value> {
         "guarded": guarded::arns(stack, answers),
         "tables": infra::TABLES.map(|table| self::table(stack, &table)),
         "jwt_secret": jwt_secret(stack),
+        "container_secrets": container_secrets(stack),
         "execution_log_group": name::execution_log_group(stack),
         "execution_log_group_arn": execution_log_group_arn(stack),
         "log_retention_days": answers.log_retention_days,
@@ -137,6 +138,12 @@ fn execution_log_group_arn(stack: &str) -> String {
 
 fn jwt_secret(stack: &str) -> String {
     format!("{stack}/internal/jwt")
+}
+
+/// Those that admins set, and no internal one.
+fn container_secrets(stack: &str) -> [String; 2] {
+    let names = [name::secret(stack, "*"), name::git_credential(stack, "*")];
+    names.map(|name| format!("{ARN}:secretsmanager:{PLACE}:secret:{name}"))
 }
 
 fn dead_letters(stack: &str) -> String {

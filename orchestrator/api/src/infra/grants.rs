@@ -64,6 +64,12 @@ const WATCH: Grant = Grant {
     condition: CLUSTER_ONLY,
 };
 
+/// Those that admins set, for commands and for git.
+const SECRETS: &[&str] = &[
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/user/*",
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/git/*",
+];
+
 /// What presigned addresses allow is what the role of their signer allows.
 const READ_UPLOADS: Grant = Grant {
     sid: "ReadUploads",
@@ -128,6 +134,23 @@ pub const API_GRANTS: &[Grant] = &[
         sid: "ReadExecutionLogs",
         actions: &["logs:GetLogEvents"],
         resources: &["${ExecutionLogGroup.Arn}"],
+        condition: None,
+    },
+    Grant {
+        sid: "CreateSecrets",
+        actions: &["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
+        resources: SECRETS,
+        condition: Some(Condition {
+            operator: "StringEquals",
+            key: "aws:RequestTag/runvoy:stack",
+            value: "${AWS::StackName}",
+        }),
+    },
+    Grant {
+        sid: "SetAndDeleteSecrets",
+        // Not GetSecretValue: what has gone in never comes out through the API.
+        actions: &["secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret", "secretsmanager:RestoreSecret"],
+        resources: SECRETS,
         condition: None,
     },
     Grant {

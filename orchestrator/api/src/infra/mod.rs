@@ -139,6 +139,16 @@ pub mod name {
         format!("/runvoy/{stack}/executions")
     }
 
+    /// The secret of this alias.
+    pub fn secret(stack: &str, alias: &str) -> String {
+        format!("{stack}/user/{alias}")
+    }
+
+    /// The git credential for this host.
+    pub fn git_credential(stack: &str, host: &str) -> String {
+        format!("{stack}/git/{host}")
+    }
+
     /// Family of a task definition whose content has this hash.
     pub fn task_family(stack: &str, hash: &str) -> String {
         format!("{stack}-{hash}")

@@ -174,6 +174,10 @@ pub struct Sentinel;
 impl Sentinel {
     /// Partition key of the row that says that the first admin has been made.
     pub const FIRST_ADMIN: &'static str = "meta#first-admin";
+    /// What the partition keys of [`Self::secret`] begin with.
+    pub const SECRETS: &'static str = "secret#";
+    /// What the partition keys of [`Self::git`] begin with.
+    pub const GIT: &'static str = "git#";
     /// Partition key of the row with the deployment's settings.
     pub const CONFIG: &'static str = "meta#config";
     /// String, on the row of settings: a [`crate::config::Config`] as JSON.
@@ -182,6 +186,16 @@ impl Sentinel {
     pub const DRAINING: &'static str = "draining";
     /// String, on a sentinel: the hash of the key that it stands for.
     pub const KEY_HASH: &'static str = "key_hash";
+
+    /// Partition key of the row that says that there is a secret of this alias. Its value is elsewhere.
+    pub fn secret(alias: &str) -> String {
+        format!("{}{alias}", Self::SECRETS)
+    }
+
+    /// Partition key of the row that says that there is a git credential for this host.
+    pub fn git(host: &str) -> String {
+        format!("{}{host}", Self::GIT)
+    }
 
     /// Partition key of the row that says that this user has a key.
     pub fn user(email: &str) -> String {
