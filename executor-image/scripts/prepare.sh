@@ -10,7 +10,7 @@
 #   RUNVOY_COMMAND_URL, RUNVOY_COMMAND_SHA256                 the command, where it is too long for RunTask
 #
 # The volume then holds `workspace`, `command` and, written last, `status`: `ready` and the directory to run in. The exit
-# code tells the orchestrator which step failed (its `ending/prepare.rs` has the words); the log has the details. Neither
+# code tells the orchestrator which step failed (its `prepare.rs` has the words); the log has the details. Neither
 # ever shows a credential: they are in this container's environment alone, never in a file, an argument or git's config.
 
 set -u

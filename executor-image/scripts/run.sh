@@ -1,6 +1,6 @@
 # Runs one command in a container. POSIX sh: any image with /bin/sh can run this.
 #
-#   $1  the volume that prepare.sh has filled; empty where there is none
+#   $1  the volume that prepare.sh has filled; `-` where there is none
 #   $2  the command, given to `sh -c` exactly as it came; a file `command` on the volume takes its place
 #   $3  how many seconds it may run
 #
@@ -11,7 +11,7 @@
 
 # shellcheck disable=SC2030,SC2031,SC2329  # subshells with a PATH of their own; handlers
 
-RUNVOY_VOLUME=$1 RUNVOY_LIMIT=$3
+RUNVOY_VOLUME=${1#-} RUNVOY_LIMIT=$3
 RUNVOY_CHILD='' RUNVOY_SIGNALLED='' RUNVOY_STOPPING='' RUNVOY_EXPIRED=''
 
 # The living processes whose `parent` or `group` ($1) is $2.

@@ -137,7 +137,9 @@ fn links_that_lead_out_are_refused() {
 
 #[test]
 fn what_is_no_file_is_refused() {
-    for entry in [link(b'1', "hard", "/etc/passwd"), link(b'3', "device", ""), link(b'4', "disk", ""), link(b'6', "pipe", "")] {
+    for entry in
+        [link(b'1', "hard", "/etc/passwd"), link(b'3', "device", ""), link(b'4', "disk", ""), link(b'6', "pipe", "")]
+    {
         refused(&pack(&[entry]), "no file, directory or symbolic link");
     }
     for mode in [0o4755, 0o2755, 0o6755] {

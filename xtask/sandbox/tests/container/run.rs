@@ -32,7 +32,7 @@ fn files(directory: &Path) -> BTreeMap<String, String> {
 fn same(shell: &Shell, command: &str) {
     let (direct, wrapped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let expected = shell.command(command, &[], direct.path()).output().unwrap();
-    let got = shell.executor("", command, "60", wrapped.path()).output().unwrap();
+    let got = shell.executor("-", command, "60", wrapped.path()).output().unwrap();
     let told = |output: &Output| {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         // `sh -c` is called by this shell's path in both, and says so in its errors.
@@ -84,9 +84,11 @@ fn nothing_runs_after_a_failed_preparation() {
 fn no_variable_of_the_users_changes_anything_or_is_changed() {
     for shell in &*SHELLS {
         let home = tempfile::tempdir().unwrap();
-        for (name, value) in [("expired", "1"), ("signalled", "1"), ("limit", "x"), ("code", "9"), ("IFS", "e"), ("PATH", "")] {
+        for (name, value) in
+            [("expired", "1"), ("signalled", "1"), ("limit", "x"), ("code", "9"), ("IFS", "e"), ("PATH", "")]
+        {
             let print = format!("printf '%s' \"${name}\"");
-            let mut command = shell.executor("", &print, "60", home.path());
+            let mut command = shell.executor("-", &print, "60", home.path());
             let output = command.env(name, value).output().unwrap();
             let expected = if name == "IFS" { "" } else { value };
             let printed = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -131,11 +133,23 @@ const TERMINATED: &[(&str, i32, &str)] = &[
     ("echo ready; while :; do sleep 0.02; done", 143, ""),
     ("echo ready; exec sleep 60", 143, ""),
     // A shell without a handler dies; what it waited for is told, and may clean up before the container ends.
-    ("sh -c 'trap \"sleep 0.3; echo cleaned up; exit\" TERM; echo ready; while :; do sleep 0.02; done'; echo never", 143, "cleaned up\n"),
-    ("sh -c 'sh -c \"trap \\\"echo deep; exit\\\" TERM; echo ready; while :; do sleep 0.02; done\"; echo no'; echo never", 143, "deep\n"),
+    (
+        "sh -c 'trap \"sleep 0.3; echo cleaned up; exit\" TERM; echo ready; while :; do sleep 0.02; done'; echo never",
+        143,
+        "cleaned up\n",
+    ),
+    (
+        "sh -c 'sh -c \"trap \\\"echo deep; exit\\\" TERM; echo ready; while :; do sleep 0.02; done\"; echo no'; echo never",
+        143,
+        "deep\n",
+    ),
     ("{ trap 'echo piped; exit' TERM; echo ready; while :; do sleep 0.02; done; } | cat; echo never", 143, "piped\n"),
     // One with a handler decides by itself what becomes of its children.
-    ("trap 'wait; exit 3' TERM; (trap '' HUP; sleep 0.4; echo child went on) & echo ready; wait; exit 4", 3, "child went on\n"),
+    (
+        "trap 'wait; exit 3' TERM; (trap '' HUP; sleep 0.4; echo child went on) & echo ready; wait; exit 4",
+        3,
+        "child went on\n",
+    ),
 ];
 
 #[test]
@@ -143,7 +157,7 @@ fn sigterm_reaches_whoever_can_handle_it() {
     for shell in &*SHELLS {
         for (command, exit_code, said) in TERMINATED {
             let home = tempfile::tempdir().unwrap();
-            let begun = Begun::new(shell.executor("", command, "60", home.path()));
+            let begun = Begun::new(shell.executor("-", command, "60", home.path()));
             begun.terminate();
             assert_eq!(begun.end(), (*exit_code, (*said).to_owned()), "{}: {command}", shell.name);
         }
@@ -155,9 +169,10 @@ fn the_timeout_ends_the_whole_process_group() {
     for shell in &*SHELLS {
         let home = tempfile::tempdir().unwrap();
         // Nothing here heeds SIGTERM, and one is not the command's own process.
-        let command = "trap '' TERM; (while :; do sleep 0.1; done) & echo $! >pid; echo ready; while :; do sleep 0.1; done";
+        let command =
+            "trap '' TERM; (while :; do sleep 0.1; done) & echo $! >pid; echo ready; while :; do sleep 0.1; done";
         let start = Instant::now();
-        let begun = Begun::new(shell.executor("", command, "1", home.path()));
+        let begun = Begun::new(shell.executor("-", command, "1", home.path()));
         assert_eq!(begun.end(), (124, String::new()), "{}", shell.name);
         let took = start.elapsed();
         assert!(took > Duration::from_secs(10) && took < Duration::from_secs(30), "{}: {took:?}", shell.name);
@@ -172,7 +187,7 @@ fn a_timeout_leaves_time_to_clean_up() {
     for shell in &*SHELLS {
         let home = tempfile::tempdir().unwrap();
         let command = "trap 'echo tidy; exit 0' TERM; echo ready; while :; do sleep 0.02; done";
-        let begun = Begun::new(shell.executor("", command, "1", home.path()));
+        let begun = Begun::new(shell.executor("-", command, "1", home.path()));
         assert_eq!(begun.end(), (124, "tidy\n".to_owned()), "{}", shell.name);
     }
 }
