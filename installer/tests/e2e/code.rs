@@ -7,7 +7,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use runvoy_sandbox::{Layout, REGION, Sandbox};
+use runvoy_sandbox::{Layout, REGION, Sandbox, setup};
 use serde_json::{Value, json};
 
 use crate::{
@@ -36,6 +36,9 @@ static LAB: LazyLock<Lab> = LazyLock::new(|| {
     let ca = forge.path("ca.pem").display().to_string();
     sandbox.set_image_variable(PREPARE_IMAGE, "GIT_SSL_CAINFO", &ca);
     sandbox.set_image_variable(PREPARE_IMAGE, "CURL_CA_BUNDLE", &ca);
+    let lfs = setup::program(&layout, "git-lfs").expect("`cargo xtask test` sets up git-lfs");
+    let path = format!("/usr/local/bin:/usr/bin:/bin:{}", lfs.parent().unwrap().display());
+    sandbox.set_image_variable(PREPARE_IMAGE, "PATH", &path);
     let site = Site::new(sandbox, "code");
     site.install();
     let config = fs::read_to_string(site.config()).unwrap();
@@ -233,6 +236,10 @@ impl Lab {
         });
         assert_eq!(processes(secrets), []);
         let mut shown = Vec::new();
+        // What is there is found.
+        files(self.site.sandbox.layout().run(), &[format!("url = {repo}")], &mut shown);
+        assert!(shown.iter().any(|file| file.ends_with(".git/config")), "{shown:?}");
+        shown.clear();
         files(self.site.sandbox.layout().run(), secrets, &mut shown);
         assert_eq!(shown, [""; 0]);
         fs::write(&go_on, "").unwrap();
@@ -300,6 +307,12 @@ fn branches_tags_commits_paths_and_submodules() {
     }
     let (record, lines) = lab.run(&json!({"command": "cat where; basename \"$PWD\"", "repo": repo, "path": "prod"}));
     assert_eq!((lines, &record["exit_code"]), (vec!["prod".to_owned(), "prod".into()], &json!(0)));
+    // The address in a pointer's place, and the large file.
+    let large = "head -c 5 big; echo";
+    let (_, lines) = lab.run(&json!({"command": large, "repo": repo}));
+    assert_eq!(lines, ["versi"]);
+    let (record, lines) = lab.run(&json!({"command": large, "repo": repo, "lfs": true}));
+    assert_eq!(lines, ["large"], "{record} {:?}", lab.lines(&record, "prepare"));
     // Renamed, within its host.
     let (_, lines) = lab.run(&json!({"command": "cat hello", "repo": lab.forge.https("moved/acme/infra.git")}));
     assert_eq!(lines, [""; 0], "the token is for acme/* only");

@@ -2,12 +2,13 @@
 
 Standard input: the certificate, its key, the directory of the repositories and `user:token`, a line each. It prints its
 port. Below /moved it redirects to the same path without that, below /away to another host. While `hold` is in the
-directory it answers nobody.
+directory it answers nobody. Large files are those of the directory `lfs`, by their digest.
 """
 
 import base64
 import hmac
 import http.server
+import json
 import os
 import ssl
 import subprocess
@@ -48,6 +49,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if not path.startswith("/public/") and not hmac.compare_digest(given, EXPECTED):
             # As a careless server would.
             return self.reply(401, [("WWW-Authenticate", 'Basic realm="git"')], f"no: {given}".encode())
+        if path.endswith("/info/lfs/objects/batch"):
+            objects = [
+                {**wanted, "actions": {"download": {"href": f"https://{host}/lfs/{wanted['oid']}"}}}
+                for wanted in json.loads(body)["objects"]
+            ]
+            kind = [("Content-Type", "application/vnd.git-lfs+json")]
+            return self.reply(200, kind, json.dumps({"transfer": "basic", "objects": objects}).encode())
+        if path.startswith("/lfs/"):
+            with open(os.path.join(ROOT, "lfs", os.path.basename(path)), "rb") as content:
+                return self.reply(200, [("Content-Type", "application/octet-stream")], content.read())
         environment = {
             "PATH": os.environ["PATH"],
             "GIT_PROJECT_ROOT": ROOT,

@@ -82,7 +82,7 @@ impl Forge {
         if held { fs::write(file, "").unwrap() } else { fs::remove_file(file).unwrap() }
     }
 
-    /// A repository with a branch, a tag and a submodule, and a public one.
+    /// A repository with a branch, a tag, a submodule and a large file, and a public one.
     fn fill(&self) {
         let module = self.https("acme/module.git");
         let script = format!(
@@ -90,7 +90,10 @@ impl Forge {
             export GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@example.com
             set -e
             git init -q -b main module; cd module; echo module >m; git add .; git commit -qm m; cd ..
+            mkdir -p repos/lfs; echo large >large; oid=$(sha256sum <large | cut -c1-64); mv large repos/lfs/$oid
             git init -q -b main infra; cd infra; mkdir -p prod
+            printf 'big filter=lfs diff=lfs merge=lfs -text\n' >.gitattributes
+            printf 'version https://git-lfs.github.com/spec/v1\noid sha256:%s\nsize 6\n' $oid >big
             echo first >hello; printf '#!/bin/sh\\necho ran\\n' >run; chmod +x run; echo prod >prod/where
             git add .; git commit -qm one; git tag v1
             echo second >hello; git commit -qam two; git checkout -q -b dev; echo dev >hello; git commit -qam three
