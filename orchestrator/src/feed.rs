@@ -86,7 +86,8 @@ async fn read_once(app: &App, stream: &str, cursor: &str, limit: i32) -> Result<
     let next = reply.next_forward_token().context("CloudWatch Logs gave no token")?.to_owned();
     let event = |event: &aws_sdk_cloudwatchlogs::types::OutputLogEvent| LogEvent {
         timestamp: event.timestamp().unwrap_or_default(),
-        message: event.message().unwrap_or_default().to_owned(),
+        // Each keeps its line's end, so that the driver drops no empty line; those of older tasks have none.
+        message: event.message().map(|text| text.strip_suffix('\n').unwrap_or(text)).unwrap_or_default().to_owned(),
     };
     let events: Vec<_> = reply.events().iter().map(event).collect();
     Ok(Page { at_end: next == cursor || (cursor == START && events.is_empty()), events, cursor: next })

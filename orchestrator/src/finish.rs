@@ -24,6 +24,7 @@ pub async fn stopped(app: &App, row: &Row, task: &TaskView) -> anyhow::Result<()
     let usage = task.billed_seconds(now).map(|seconds| cost::Usage {
         cpu: row.execution.cpu,
         memory: row.execution.memory,
+        disk: row.execution.disk,
         spot: row.execution.spot,
         seconds,
     });

@@ -18,6 +18,7 @@ mod limits;
 mod local;
 mod observe;
 mod origin;
+mod prepare;
 mod queue;
 mod repair;
 mod router;

@@ -48,7 +48,7 @@ async fn run(app: &App, execution: &Execution, task: &RunTask) -> Result<String,
         outcome = tasks::run(app, task).await;
         match &outcome {
             Err(NotRun::NoTaskDefinition) => {
-                let registered = task_definition::register(app, &task.family, &execution.image).await;
+                let registered = task_definition::register(app, &task.family, &task.definition).await;
                 registered.map_err(|error| NotRun::Refused(format!("{error:#}")))?;
             }
             Err(NotRun::Throttled) => tokio::time::sleep(std::time::Duration::from_millis(200 << attempt)).await,

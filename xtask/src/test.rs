@@ -29,7 +29,9 @@ pub async fn test(arguments: &[OsString], interrupts: &mut Interrupts) -> Result
     let layout = Layout::named("test")?;
     let setup = async {
         let all = [setup::ENGINE, setup::TOOLS, setup::LINT];
-        tokio::try_join!(all[0].ensure(&layout), all[1].ensure(&layout), all[2].ensure(&layout)).map(|_| ())
+        let venvs = tokio::try_join!(all[0].ensure(&layout), all[1].ensure(&layout), all[2].ensure(&layout));
+        venvs?;
+        setup::ensure_programs(&layout).await
     };
     tokio::select! {
         done = setup => done?,

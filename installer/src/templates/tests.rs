@@ -129,6 +129,7 @@ fn both_functions_get_every_variable() {
         variable::TASK_EXECUTION_ROLE_ARN,
         variable::TASK_ARCHITECTURE,
         variable::DEFAULT_IMAGE,
+        variable::PREPARE_IMAGE,
         variable::DEFAULT_SPOT,
         variable::EXECUTION_LOG_GROUP,
         variable::BUCKET,

@@ -15,10 +15,11 @@ mod refuse;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use runvoy_api::{
     error::ErrorCode,
-    execution::Execution,
+    execution::{Execution, MAX_INLINE_COMMAND_BYTES},
     fargate,
     id::rfc3339,
     lock::{MAX_WAITERS, Waiter},
+    repo::Remote,
     status::Status,
     timeout::Timeout,
     user::Role,
@@ -39,8 +40,9 @@ use crate::{
         idempotency::First,
         keys, locks,
         transaction::{self, Outcome},
+        uploads,
     },
-    task_definition,
+    task_definition::Definition,
     tasks::RunTask,
 };
 
@@ -61,7 +63,7 @@ pub async fn launch(app: &App, ask: &Ask<'_>) -> Result<Execution> {
         }
         let execution = plan(app, ask, &seen).await?;
         refuse::unknown_secret(ask, &seen)?;
-        let task = render(app, ask, &seen, &execution)?;
+        let task = render(app, ask, &seen, &execution).await?;
         refuse::beyond_share(app, &seen).await?;
         if record(app, ask, &seen, &execution, &task).await? {
             let start = async {
@@ -137,27 +139,45 @@ async fn plan(app: &App, ask: &Ask<'_>, seen: &Seen) -> Result<Execution> {
 }
 
 /// What its task is to be asked for with, if the user's policy allows it.
-fn render(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution) -> Result<RunTask> {
+async fn render(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution) -> Result<RunTask> {
     let checked = seen.policy.as_ref().map(|policy| policy.check(execution, ask.request.env.keys())).transpose();
     let line = checked.map_err(|refusal| {
         let error = ApiError::new(ErrorCode::Forbidden, refusal.message).detail("rule", refusal.rule);
         error.hint("`runvoy whoami --json` shows your policy; an admin can change it")
     })?;
-    let family = task_definition::family(&app.deployment, &execution.image);
-    let mut task = RunTask::new(family, execution, ask.request.env.clone());
-    if let Some(line) = line.flatten() {
-        task = task.running(line);
-    }
+    let line = line.flatten().unwrap_or_else(|| execution.command.clone());
+    let mut task = RunTask::new(execution, line, ask.request.env.clone());
     // One that waits gets its fence later: it must fit then, too.
-    let longest = if execution.lock_name.is_some() { task.clone().fenced(u64::MAX) } else { task.clone() };
-    if !longest.fits() {
-        let message = "`command` and `env` together are longer than ECS takes: 8192 characters as JSON";
-        return Err(ApiError::new(ErrorCode::InvalidRequest, message).detail("field", "command"));
+    let fits = |task: &RunTask| {
+        if execution.lock_name.is_some() { task.clone().fenced(u64::MAX).fits() } else { task.fits() }
+    };
+    if task.line().len() > MAX_INLINE_COMMAND_BYTES || !fits(&task) {
+        let (key, sha256) = uploads::put_command(app, task.line()).await?;
+        task = task.bringing(&key, &sha256);
+        if !fits(&task) {
+            let message = "`env` is longer than ECS takes: about 8000 characters as JSON, fewer with code to bring";
+            return Err(ApiError::new(ErrorCode::InvalidRequest, message).detail("field", "env"));
+        }
     }
+    task.definition = define(seen, execution, task.prepare.is_some());
+    task.family = task.definition.family(&app.deployment);
     Ok(match execution.lock_fence {
         Some(fence) => task.fenced(fence),
         None => task,
     })
+}
+
+/// What its task is made of. A credential is given where it is of use: for this repository, by this transport.
+fn define(seen: &Seen, execution: &Execution, prepared: bool) -> Definition {
+    let arn = |(name, alias): (&String, &String)| Some((name.clone(), seen.secrets.get(alias)?.clone()));
+    let remote = execution.repo.as_deref().and_then(|url| Remote::parse(url).ok());
+    let known = seen.git.as_ref().filter(|known| remote.is_some_and(|it| it.transport == known.kind.transport()));
+    Definition {
+        image: execution.image.clone(),
+        secrets: execution.secrets.iter().filter_map(arn).collect(),
+        prepared,
+        git_credential: known.and_then(|known| known.arn.clone()),
+    }
 }
 
 /// Writes the row and all that belongs to it, all or none; `false` if the lock changed hands meanwhile, or if another

@@ -12,6 +12,5 @@ pub mod row;
 pub mod secrets;
 pub mod settings;
 pub mod transaction;
-#[allow(dead_code, reason = "what renders tasks takes it into use")]
 pub mod uploads;
 pub mod users;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::viewer;
 use crate::{
-    deploy::answers::{Answers, Viewer},
+    deploy::answers::{Answers, DEFAULT_PREPARE_IMAGE, Viewer},
     error::Result,
 };
 
@@ -106,6 +106,7 @@ fn environment(stack: &str, answers: &Answers, network: &Value) -> Vec<Value> {
         (env::TASK_EXECUTION_ROLE_ARN, "${TaskExecutionRole.Arn}".into()),
         (env::TASK_ARCHITECTURE, answers.architecture.ecs().into()),
         (env::DEFAULT_IMAGE, answers.image.clone()),
+        (env::PREPARE_IMAGE, answers.prepare_image.clone().unwrap_or_else(|| DEFAULT_PREPARE_IMAGE.to_owned())),
         (env::DEFAULT_SPOT, answers.spot.to_string()),
         (env::EXECUTION_LOG_GROUP, name::execution_log_group(stack)),
         (env::BUCKET, format!("${{{}}}", parameter::ARTIFACT_BUCKET)),

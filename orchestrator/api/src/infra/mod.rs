@@ -39,6 +39,8 @@ pub mod env {
     pub const TASK_ARCHITECTURE: &str = "TASK_ARCHITECTURE";
     /// Image of executions that name none.
     pub const DEFAULT_IMAGE: &str = "DEFAULT_IMAGE";
+    /// Image of the container that brings an execution's code.
+    pub const PREPARE_IMAGE: &str = "PREPARE_IMAGE";
     /// `true` where executions that don't say take spare capacity.
     pub const DEFAULT_SPOT: &str = "DEFAULT_SPOT";
     /// Log group of the commands' output.
@@ -61,6 +63,30 @@ pub mod task_env {
     pub const LOCK_NAME: &str = "RUNVOY_LOCK_NAME";
     /// Fence of that lock.
     pub const LOCK_FENCE: &str = "RUNVOY_LOCK_FENCE";
+}
+
+/// Environment variables of the container that brings an execution's code. `executor-image/scripts/prepare.sh` reads them.
+pub mod prepare_env {
+    /// Address of the repository.
+    pub const REPO: &str = "RUNVOY_REPO";
+    /// Its branch, tag or commit.
+    pub const REF: &str = "RUNVOY_REF";
+    /// `true` to bring its submodules.
+    pub const SUBMODULES: &str = "RUNVOY_SUBMODULES";
+    /// `true` to bring its large files.
+    pub const LFS: &str = "RUNVOY_LFS";
+    /// Where in the code the command runs.
+    pub const PATH: &str = "RUNVOY_PATH";
+    /// Where the upload is.
+    pub const UPLOAD_URL: &str = "RUNVOY_UPLOAD_URL";
+    /// Its SHA-256 in hex.
+    pub const UPLOAD_SHA256: &str = "RUNVOY_UPLOAD_SHA256";
+    /// Where a long command is.
+    pub const COMMAND_URL: &str = "RUNVOY_COMMAND_URL";
+    /// Its SHA-256 in hex.
+    pub const COMMAND_SHA256: &str = "RUNVOY_COMMAND_SHA256";
+    /// The credential, as JSON, by ECS from Secrets Manager: never in a request.
+    pub const GIT_CREDENTIAL: &str = "RUNVOY_GIT_CREDENTIAL";
 }
 
 /// Outputs of the stacks.
@@ -87,6 +113,9 @@ pub mod prefix {
 
 /// The container of a task that runs the command, and what its log stream is called after.
 pub const EXECUTOR_CONTAINER: &str = "executor";
+
+/// The container of a task that brings its code; only where there is some.
+pub const PREPARE_CONTAINER: &str = "prepare";
 
 /// `awslogs-stream-prefix` of the tasks; streams are `exec/executor/{task id}`.
 pub const LOG_STREAM_PREFIX: &str = "exec";

@@ -30,12 +30,15 @@ const RETRY: Duration = Duration::from_millis(250);
 pub(super) struct Stream {
     group: String,
     name: String,
+    /// An event may begin with any line: each then keeps its line's end, and none is dropped for being empty.
+    each_line: bool,
 }
 
 /// An open stream: follows pipes until they end, sends in order.
 pub(super) struct Log {
     lines: mpsc::Sender<String>,
     pipes: JoinSet<()>,
+    each_line: bool,
     sender: JoinHandle<()>,
 }
 
@@ -47,8 +50,13 @@ impl Stream {
             let missing = || Refusal::client(format!("Log driver awslogs requires options: {name}"));
             log.options.get(name).ok_or_else(missing)
         };
+        let pattern = log.options.get("awslogs-multiline-pattern");
+        if pattern.is_some_and(|pattern| pattern != "^") {
+            return Err(Refusal::client("local Fargate does not support `awslogs-multiline-pattern` other than `^`"));
+        }
+        let each_line = pattern.is_some();
         let (group, prefix) = (option("awslogs-group")?, option("awslogs-stream-prefix")?);
-        Ok(Some(Self { group: group.clone(), name: format!("{prefix}/{}/{task}", container.name) }))
+        Ok(Some(Self { group: group.clone(), name: format!("{prefix}/{}/{task}", container.name), each_line }))
     }
 
     /// Creates the stream. The error is a `stoppedReason`.
@@ -64,16 +72,16 @@ impl Stream {
         }
         let (lines, queue) = mpsc::channel(QUEUE);
         let sender = tokio::spawn(send(engine.clone(), self.clone(), queue, order));
-        Ok(Log { lines, pipes: JoinSet::new(), sender })
+        Ok(Log { lines, pipes: JoinSet::new(), each_line: self.each_line, sender })
     }
 }
 
 impl Log {
     /// Sends the lines of `pipe` until it ends.
     pub fn follow(&mut self, mut pipe: Box<dyn AsyncRead + Send + Unpin>) {
-        let queue = self.lines.clone();
+        let (queue, each_line) = (self.lines.clone(), self.each_line);
         self.pipes.spawn(async move {
-            let (mut cutter, mut buffer) = (Lines::default(), vec![0; 16 * 1024]);
+            let (mut cutter, mut buffer) = (Lines::new(each_line), vec![0; 16 * 1024]);
             while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
                 for line in cutter.push(&buffer[..read]) {
                     // The receiver outlives the pipes, see `close`.

@@ -1,4 +1,7 @@
-//! The pinned Python environments: nothing that the sandbox needs is taken from the machine but Python and Rust.
+//! The pinned Python environments: nothing that the sandbox needs is taken from the machine but Python and Rust. And what
+//! only tests need.
+
+mod debian;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,6 +11,8 @@ use anyhow::{Context, Result};
 use tokio::process::Command;
 
 use crate::{Group, Layout, WithHint};
+
+pub use debian::{ensure_programs, libraries, program};
 
 /// One environment, with every dependency pinned.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +30,7 @@ pub const ENGINE: Venv =
 /// What `runvoy init` builds the orchestrator with: cargo-lambda and zig.
 pub const TOOLS: Venv =
     Venv { name: "tools", program: "cargo-lambda", requirements: include_str!("requirements-tools.txt") };
-/// What the tests check templates and events with: cfn-lint and jsonschema.
+/// What the tests check templates, events, scripts and the Dockerfile with: cfn-lint, jsonschema, shellcheck, hadolint.
 pub const LINT: Venv = Venv { name: "lint", program: "cfn-lint", requirements: include_str!("requirements-lint.txt") };
 
 const PYTHON_HINT: &str =

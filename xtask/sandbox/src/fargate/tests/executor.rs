@@ -8,7 +8,7 @@ const SCRIPT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../ex
 
 async fn execute(world: &World, command: &str, seconds: &str) -> String {
     let mut container = shell("executor", "");
-    container["entryPoint"] = json!(["/bin/sh", "-c", SCRIPT, "runvoy"]);
+    container["entryPoint"] = json!(["/bin/sh", "-c", SCRIPT, "runvoy", "-"]);
     container.as_object_mut().unwrap().remove("command");
     world.define("executor", json!([container]));
     let mut call = plain("executor");
