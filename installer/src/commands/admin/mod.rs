@@ -1,11 +1,14 @@
 //! `runvoy admin`: what takes an admin's key.
 
 pub mod add_user;
+pub mod git_credentials;
 pub mod list_users;
 pub mod revoke_user;
 pub mod rotate_key;
+pub mod secrets;
 pub mod set_policy;
 pub mod set_role;
+mod value;
 
 use crate::error::Result;
 
@@ -24,6 +27,12 @@ pub enum Command {
     RotateKey(rotate_key::Args),
     /// Revoke a user's key
     RevokeUser(revoke_user::Args),
+    /// Secrets for commands, by alias
+    #[command(subcommand)]
+    Secrets(secrets::Command),
+    /// What private git repositories are read with
+    #[command(subcommand)]
+    GitCredentials(git_credentials::Command),
 }
 
 /// Runs it.
@@ -35,5 +44,7 @@ pub async fn run(command: Command, profile: Option<&str>) -> Result<()> {
         Command::SetPolicy(args) => set_policy::run(args, profile).await,
         Command::RotateKey(args) => rotate_key::run(args, profile).await,
         Command::RevokeUser(args) => revoke_user::run(args, profile).await,
+        Command::Secrets(command) => secrets::run(command, profile).await,
+        Command::GitCredentials(command) => git_credentials::run(command, profile).await,
     }
 }
