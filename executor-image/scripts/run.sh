@@ -12,26 +12,27 @@
 # shellcheck disable=SC2030,SC2031,SC2329  # subshells with a PATH of their own; handlers
 
 RUNVOY_VOLUME=${1#-} RUNVOY_LIMIT=$3
-RUNVOY_CHILD='' RUNVOY_SIGNALLED='' RUNVOY_STOPPING='' RUNVOY_EXPIRED=''
+RUNVOY_CHILD='' RUNVOY_SIGNALLED='' RUNVOY_STOPPING='' RUNVOY_EXPIRED='' RUNVOY_TOLD=''
 
-# The living processes whose `parent` or `group` ($1) is $2.
-related() {
-    for RUNVOY_STAT in /proc/[0-9]*/stat; do
-        { read -r RUNVOY_LINE <"$RUNVOY_STAT"; } 2>/dev/null || continue
-        # The program's name may hold anything; what follows its parenthesis are words: state, parent, group.
-        # shellcheck disable=SC2086
-        set -- "$1" "$2" ${RUNVOY_LINE##*) }
-        case "$1 $2 $3" in
-            *' Z') ;;
-            "parent $4 $3" | "group $5 $3") echo "${RUNVOY_LINE%% *}" ;;
-        esac
+# State, parent and group of the process $1.
+look() {
+    { read -r RUNVOY_LINE <"/proc/$1/stat"; } 2>/dev/null || return 1
+    # The program's name may hold anything; what follows its parenthesis are words.
+    # shellcheck disable=SC2086
+    set -- ${RUNVOY_LINE##*) }
+    RUNVOY_STATE=$1 RUNVOY_PARENT=$2 RUNVOY_GROUP=$3
+}
+
+children() {
+    for RUNVOY_PROCESS in /proc/[0-9]*; do
+        look "${RUNVOY_PROCESS#/proc/}" && [ "$RUNVOY_PARENT" = "$1" ] && echo "${RUNVOY_PROCESS#/proc/}"
     done
 }
 
-# Whether the process $1 has a handler for SIGTERM: bit 14 of a hexadecimal mask.
+# Whether the process $1 has a handler for SIGTERM, or ignores it: bit 14 of a hexadecimal mask.
 handles_term() {
     while read -r RUNVOY_NAME RUNVOY_MASK; do
-        [ "$RUNVOY_NAME" != SigCgt: ] || case $RUNVOY_MASK in *[4567cdef]???) return 0 ;; esac
+        case $RUNVOY_NAME$RUNVOY_MASK in SigCgt:*[4567cdef]??? | SigIgn:*[4567cdef]???) return 0 ;; esac
     done 2>/dev/null <"/proc/$1/status"
     return 1
 }
@@ -41,12 +42,21 @@ handles_term() {
 terminate() {
     set -- "$RUNVOY_CHILD"
     while [ "$#" -gt 0 ]; do
-        RUNVOY_KIN=$(handles_term "$1" || related parent "$1")
+        RUNVOY_KIN=$(handles_term "$1" || children "$1")
         kill -TERM "$1"
+        RUNVOY_TOLD="$RUNVOY_TOLD $1"
         shift
         # shellcheck disable=SC2086
         set -- "$@" $RUNVOY_KIN
     done
+}
+
+# Whether one that got the signal is still there; its number must not be another's by now.
+told_live() {
+    for RUNVOY_PROCESS in $RUNVOY_TOLD; do
+        look "$RUNVOY_PROCESS" && [ "$RUNVOY_STATE" != Z ] && [ "$RUNVOY_GROUP" = "$RUNVOY_CHILD" ] && return 0
+    done
+    return 1
 }
 
 on_term() {
@@ -124,7 +134,7 @@ done
 
 # Whoever got the signal may still be cleaning up, and would die with this shell. ECS waits 120 seconds.
 RUNVOY_LEFT=1000
-while [ -n "$RUNVOY_STOPPING" ] && [ "$RUNVOY_LEFT" -gt 0 ] && [ -n "$(related group "$RUNVOY_CHILD")" ]; do
+while [ "$RUNVOY_LEFT" -gt 0 ] && told_live; do
     RUNVOY_LEFT=$((RUNVOY_LEFT - 1))
     pause 0.1 || pause 1
 done

@@ -144,6 +144,8 @@ const TERMINATED: &[(&str, i32, &str)] = &[
         "deep\n",
     ),
     ("{ trap 'echo piped; exit' TERM; echo ready; while :; do sleep 0.02; done; } | cat; echo never", 143, "piped\n"),
+    // What it leaves behind is not waited for.
+    ("trap 'exit 9' TERM; sleep 60 >/dev/null 2>&1 & echo ready; wait", 9, ""),
     // One with a handler decides by itself what becomes of its children.
     (
         "trap 'wait; exit 3' TERM; (trap '' HUP; sleep 0.4; echo child went on) & echo ready; wait; exit 4",
@@ -158,8 +160,10 @@ fn sigterm_reaches_whoever_can_handle_it() {
         for (command, exit_code, said) in TERMINATED {
             let home = tempfile::tempdir().unwrap();
             let begun = Begun::new(shell.executor("-", command, "60", home.path()));
+            let start = Instant::now();
             begun.terminate();
             assert_eq!(begun.end(), (*exit_code, (*said).to_owned()), "{}: {command}", shell.name);
+            assert!(start.elapsed() < Duration::from_secs(30), "{}: {command}", shell.name);
         }
     }
 }
