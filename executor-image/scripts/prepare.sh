@@ -25,7 +25,14 @@ deadline=$(($(date +%s) + 600))
 max_bytes=4294967296
 max_entries=250000
 private=$(mktemp -d) || exit 1
-trap 'rm -rf "$private"; [ -z "${SSH_AGENT_PID:-}" ] || ssh-agent -k >/dev/null 2>&1' EXIT
+finish() {
+    rm -rf "$private"
+    [ -z "${SSH_AGENT_PID:-}" ] || ssh-agent -k >/dev/null 2>&1
+    # As run.sh does at its end, and for the same reason.
+    printf '\036\004\n'
+    printf '\036\004\n' >&2
+}
+trap finish EXIT
 
 fail() { # CODE TEXT: ends it.
     echo "error: $2"

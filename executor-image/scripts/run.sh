@@ -6,7 +6,7 @@
 #
 # The exit code is the command's own; 124 if its time ran out; 125 if there is nothing to run because prepare.sh failed.
 # The command runs in the background so that this shell can pass on a SIGTERM and watch the clock, and in a process group
-# of its own. Nothing is printed here: the log is the command's alone. Every name is RUNVOY_*, which no user's variable
+# of its own. Nothing is printed here but a mark at the log's end, which the feed takes away. Every name is RUNVOY_*, which no user's variable
 # can be: one of theirs would be exported with our value.
 
 # shellcheck disable=SC2030,SC2031,SC2329  # subshells with a PATH of their own; handlers
@@ -68,7 +68,7 @@ on_expiry() {
     RUNVOY_EXPIRED=1
     on_term
     # What ignores SIGTERM has 10 seconds.
-    (pause 10; kill -KILL "-$RUNVOY_CHILD" || kill -KILL "$RUNVOY_CHILD") >/dev/null &
+    (pause 10; kill -KILL "-$RUNVOY_CHILD" || kill -KILL "$RUNVOY_CHILD") >/dev/null 3>&- &
 }
 
 # Our own programs are found whatever the user's PATH is.
@@ -116,9 +116,8 @@ trap on_expiry USR1
 # Shells report a child that a signal killed; the exit code says it already.
 exec 3>&2 2>/dev/null
 start "$@"
-exec 3>&-
 [ -z "$RUNVOY_STOPPING" ] || terminate
-clock </dev/null >/dev/null &
+clock </dev/null >/dev/null 3>&- &
 RUNVOY_CLOCK=$!
 
 wait "$RUNVOY_CHILD"
@@ -141,4 +140,8 @@ done
 
 kill "$RUNVOY_CLOCK"
 [ -z "$RUNVOY_EXPIRED" ] || RUNVOY_CODE=124
+# The log driver, as it is set, holds every line back until the next one, and Fargate ends it without its last. So that is
+# this one: at the end of the last line if that has none of its own.
+printf '\036\004\n'
+printf '\036\004\n' >&3
 exit "$RUNVOY_CODE"

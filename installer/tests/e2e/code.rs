@@ -95,7 +95,8 @@ impl Lab {
         let reply = world::wait(self.site.sandbox.engine().json("logs", "Logs_20140328.GetLogEvents", &body));
         let Ok(reply) = reply else { return Vec::new() };
         let events = reply["events"].as_array().unwrap().iter();
-        events.map(|event| event["message"].as_str().unwrap().trim_end_matches('\n').to_owned()).collect()
+        let lines = events.map(|event| event["message"].as_str().unwrap().trim_end_matches('\n').to_owned());
+        lines.filter(|line| line != "\u{1e}\u{4}").collect()
     }
 
     /// One call of ECS as a client would make it, through the proxy.
