@@ -2,6 +2,7 @@
 
 mod access;
 mod account;
+mod aliases;
 mod api;
 mod audit;
 mod choices;
@@ -31,6 +32,7 @@ mod stacks;
 mod states;
 mod terminal;
 mod update;
+mod uploads;
 mod viewer;
 mod weather;
 mod world;
