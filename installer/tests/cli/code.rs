@@ -1,7 +1,8 @@
 //! Which code a command runs with: git, flags, the environment and the file, and what is sent.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, time::Duration};
 
+use runvoy_sandbox::Pty;
 use serde_json::{Value, json};
 
 use crate::{
@@ -10,6 +11,7 @@ use crate::{
 };
 
 const ID: &str = "exec_20251026143210_a1b2c3";
+const PATIENCE: Duration = Duration::from_secs(60);
 const REMOTE: &str = "https://git.example.com/acme/app.git";
 
 fn git(folder: &Path, line: &str) -> String {
@@ -202,6 +204,31 @@ fn a_command_runs_in_what_is_pushed_and_says_so() {
     git(&prod, "branch --quiet --set-upstream-to origin/main");
     exec(&["make"]).code(0).says("the newest commits are not pushed");
     assert_eq!(sent(&server)["ref"], head.as_str());
+}
+
+#[test]
+fn somebody_at_a_terminal_is_asked_which_code_is_meant() {
+    let server = Server::script([
+        ("POST /uploads", vec![ok(json!({"present": true}))]),
+        ("POST /executions", vec![Reply::Json(201, json!({"execution_id": ID, "status": "starting", "log_url": "x"}))]),
+    ]);
+    let machine = Machine::using(&server);
+    let head = clone(&machine);
+    fs::write(machine.home.path().join("prod/new.tf"), "x").unwrap();
+    let answer = |answer: &str| {
+        let mut pty = Pty::spawn(machine.command(&["exec", "-d", "make"]), 80, 24).unwrap();
+        pty.wait_for(|screen| screen.contents().contains("Enter runs nothing"), PATIENCE).unwrap();
+        pty.type_text(answer).unwrap();
+        (pty.wait(PATIENCE).unwrap().code().unwrap(), pty.screen())
+    };
+    let (code, screen) = answer("\r");
+    assert!(code == 130 && screen.contains("1 file here is not committed. What is to run?"), "{code} {screen}");
+    assert!(screen.contains("nothing was run") && server.requests().is_empty(), "{screen}");
+    assert_eq!(answer("p\r").0, 0);
+    assert_eq!(sent(&server), json!({"command": "make", "repo": REMOTE, "ref": head}));
+    assert_eq!(answer("u\r").0, 0);
+    let sent = sent(&server);
+    assert!(sent["repo"].is_null() && sent["ref"].is_null() && sent["upload"]["size"].is_u64(), "{sent}");
 }
 
 #[test]

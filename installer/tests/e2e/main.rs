@@ -2,6 +2,7 @@
 
 mod access;
 mod account;
+mod aliases;
 mod api;
 mod audit;
 mod choices;
@@ -35,6 +36,7 @@ mod stacks;
 mod states;
 mod terminal;
 mod update;
+mod uploads;
 mod viewer;
 mod weather;
 mod world;

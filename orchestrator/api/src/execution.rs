@@ -188,7 +188,7 @@ pub struct Execution {
     pub status: Status,
     /// Who started it.
     pub user_email: String,
-    /// What it runs.
+    /// What it runs; in lists, its first [`MAX_INLINE_COMMAND_BYTES`] bytes.
     pub command: String,
     /// In which image.
     pub image: String,

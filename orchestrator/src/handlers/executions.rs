@@ -26,7 +26,7 @@ use crate::{
     origin::Origin,
     queue, repair,
     store::{
-        audit, executions,
+        audit, commands, executions,
         history::{self, Filter},
         idempotency::Attempt,
         keys::Caller,
@@ -95,8 +95,13 @@ async fn found(app: &App, id: &str) -> Result<Row> {
 /// Every viewer sees what ran; only the log is the owner's.
 pub async fn get(State(app): Context, headers: HeaderMap, Path(id): Path<String>) -> Result<Json<Execution>> {
     auth::caller(&app, &headers, Role::Viewer).await?;
-    let row = found(&app, &id).await?;
-    Ok(Json(repair::look(&app, row).await?.execution))
+    let mut row = repair::look(&app, found(&app, &id).await?).await?;
+    if row.has_long_command
+        && let Some(command) = commands::get(&app, row.id()).await?
+    {
+        row.execution.command = command;
+    }
+    Ok(Json(row.execution))
 }
 
 /// Asks for the end: the status becomes `stopping` at once, and `stopped` when the task has stopped.

@@ -36,7 +36,7 @@ use crate::{
     error::{ApiError, Result},
     queue, start,
     store::{
-        audit, executions,
+        audit, commands, executions,
         idempotency::First,
         keys, locks,
         transaction::{self, Outcome},
@@ -65,6 +65,7 @@ pub async fn launch(app: &App, ask: &Ask<'_>) -> Result<Execution> {
         refuse::unknown_secret(ask, &seen)?;
         let task = render(app, ask, &seen, &execution).await?;
         refuse::beyond_share(app, &seen).await?;
+        refuse::missing_upload(app, &execution).await?;
         if record(app, ask, &seen, &execution, &task).await? {
             let start = async {
                 if execution.status == Status::Queued { Ok(()) } else { start::start(app, &execution, &task).await }
@@ -185,7 +186,7 @@ fn define(seen: &Seen, execution: &Execution, prepared: bool) -> Definition {
 async fn record(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution, task: &RunTask) -> Result<bool> {
     let id = &execution.execution_id;
     let details = json!({
-        "command": execution.command, "image": execution.image, "lock": execution.lock_name,
+        "command": commands::start(&execution.command), "image": execution.image, "lock": execution.lock_name,
         "timeout_seconds": execution.timeout_seconds, "wait_until": execution.wait_until,
         "repo": execution.repo, "ref": execution.git_ref, "upload": execution.upload, "secrets": execution.secrets,
     });
@@ -198,6 +199,9 @@ async fn record(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution, ta
         details,
     };
     let mut items = vec![executions::put(app, execution, task)?, audit::append(app, &entry)?];
+    if commands::is_long(&execution.command) {
+        items.push(commands::put(app, execution)?);
+    }
     if let Some(attempt) = ask.attempt {
         items.push(attempt.remember(app, id)?);
     }

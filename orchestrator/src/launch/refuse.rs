@@ -2,6 +2,7 @@
 
 use runvoy_api::{
     error::{ErrorCode, Invalid, LockHeld},
+    execution::Execution,
     lock::MAX_WAITERS,
     repo::{Remote, Transport},
 };
@@ -10,7 +11,7 @@ use super::read::{Ask, Seen};
 use crate::{
     app::App,
     error::{ApiError, Result},
-    store::history,
+    store::{history, uploads},
 };
 
 /// How many executions a user may have under way: counted only where there is such a rule, and by an index that lags
@@ -35,6 +36,16 @@ pub fn unknown_secret(ask: &Ask<'_>, seen: &Seen) -> Result<()> {
             .hint(format!("an admin sets it: `runvoy admin secrets set {alias}`"))),
         None => Ok(()),
     }
+}
+
+/// Whether its files are there, for as long as they will be needed: one more call, for those that bring files.
+pub async fn missing_upload(app: &App, execution: &Execution) -> Result<()> {
+    let Some(upload) = &execution.upload else { return Ok(()) };
+    let key = uploads::key(&execution.user_email, upload);
+    if uploads::is_there(app, &key, upload).await? {
+        return Ok(());
+    }
+    Err(ApiError::from(Invalid::new("upload", "is not there")).hint("send it first: `POST /uploads` says where to"))
 }
 
 /// The repository's address by the transport that this deployment can reach it by: people's own clones have either, and

@@ -13,6 +13,7 @@ use runvoy_api::{
 use time::OffsetDateTime;
 
 use super::{
+    commands,
     item::{self, Item, bool, n, s},
     row::{Row, row},
 };
@@ -43,7 +44,10 @@ pub fn put(app: &App, new: &Execution, task: &RunTask) -> anyhow::Result<Transac
     set("started_at", s(&new.started_at));
     set("status", s(new.status.as_str()));
     set("user_email", s(&new.user_email));
-    set("command", s(&new.command));
+    set("command", s(commands::start(&new.command)));
+    if commands::is_long(&new.command) {
+        set("has_long_command", bool(true));
+    }
     set("image", s(&new.image));
     set("cpu", n(new.cpu));
     set("memory", n(new.memory));

@@ -1,6 +1,7 @@
 //! The tables: rows, and the conditional writes that keep them true.
 
 pub mod audit;
+pub mod commands;
 pub mod costs;
 pub mod executions;
 pub mod history;

@@ -21,6 +21,8 @@ pub struct Row {
     pub task_version: i64,
     /// Who asked for it to stop.
     pub stop_requested_by: Option<String>,
+    /// Whether `command` is only its start: see [`super::commands`].
+    pub has_long_command: bool,
     /// Only while it is queued.
     pub waiting: Option<Waiting>,
 }
@@ -35,7 +37,7 @@ pub struct Waiting {
 impl Row {
     /// The row of an execution whose task is being asked for right now.
     pub fn launched(execution: Execution, family: String) -> Self {
-        Self { execution, family, task_version: 0, stop_requested_by: None, waiting: None }
+        Self { execution, family, task_version: 0, stop_requested_by: None, has_long_command: false, waiting: None }
     }
 
     pub fn id(&self) -> &ExecutionId {
@@ -93,6 +95,7 @@ pub fn row(item: &Item) -> Option<Row> {
         family: item.owned("family")?,
         task_version: item.number("task_version").unwrap_or_default(),
         stop_requested_by: item.owned("stop_requested_by"),
+        has_long_command: item.flag("has_long_command"),
         waiting: waiting(item),
     })
 }

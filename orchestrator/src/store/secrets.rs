@@ -4,7 +4,9 @@
 use anyhow::Context;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use aws_sdk_secretsmanager::{
-    operation::{create_secret::CreateSecretError, delete_secret::DeleteSecretError},
+    operation::{
+        create_secret::CreateSecretError, delete_secret::DeleteSecretError, put_secret_value::PutSecretValueError,
+    },
     types::Tag,
 };
 use runvoy_api::{
@@ -102,15 +104,19 @@ async fn put_value(app: &App, name: &str, value: &str) -> anyhow::Result<String>
     let create = app.secrets.create_secret().name(name).secret_string(value).tags(tag);
     match create.send().await.map_err(aws_sdk_secretsmanager::error::SdkError::into_service_error) {
         Ok(created) => return created.arn.context("a new secret has an ARN"),
-        Err(CreateSecretError::ResourceExistsException(_)) => {}
-        // One of this name waits for its end.
-        Err(CreateSecretError::InvalidRequestException(_)) => {
-            app.secrets.restore_secret().secret_id(name).send().await.context("restoring a secret")?;
-        }
+        Err(CreateSecretError::ResourceExistsException(_) | CreateSecretError::InvalidRequestException(_)) => {}
         Err(error) => return Err(error).context("creating a secret"),
     }
-    let put = app.secrets.put_secret_value().secret_id(name).secret_string(value);
-    put.send().await.context("setting a secret's value")?.arn.context("a secret has an ARN")
+    let put = || app.secrets.put_secret_value().secret_id(name).secret_string(value).send();
+    let set = match put().await {
+        // It waits for its end.
+        Err(error) if error.as_service_error().is_some_and(PutSecretValueError::is_invalid_request_exception) => {
+            app.secrets.restore_secret().secret_id(name).send().await.context("restoring a secret")?;
+            put().await
+        }
+        set => set,
+    };
+    set.context("setting a secret's value")?.arn.context("a secret has an ARN")
 }
 
 /// Deletes it and returns what was known of it; `None` if there is none. From the first step on nothing can use it, and a second try goes on from there.

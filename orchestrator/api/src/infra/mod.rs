@@ -6,7 +6,9 @@ mod tables;
 use serde::Serialize;
 
 pub use grants::{API_GRANTS, Condition, EVENTS_GRANTS, Grant};
-pub use tables::{API_KEYS, AUDIT, EXECUTIONS, IdempotencyRow, Index, KeyRow, LOCKS, Sentinel, TABLES, Table};
+pub use tables::{
+    API_KEYS, AUDIT, CommandRow, EXECUTIONS, IdempotencyRow, Index, KeyRow, LOCKS, Sentinel, TABLES, Table,
+};
 
 /// Every resource carries this tag; its value is the stack's name.
 pub const TAG: &str = "runvoy:stack";

@@ -166,6 +166,20 @@ impl IdempotencyRow {
     }
 }
 
+/// A row of [`EXECUTIONS`] with the whole of a command that is too long for its execution's own row. It is on no index.
+#[derive(Debug, Clone, Copy)]
+pub struct CommandRow;
+
+impl CommandRow {
+    /// The sort key of all of them.
+    pub const SORT: &'static str = "command";
+
+    /// Partition key.
+    pub fn key(id: &crate::id::ExecutionId) -> String {
+        format!("command#{id}")
+    }
+}
+
 /// Rows of [`API_KEYS`] that make something unique: they are written in the transaction that makes it, on the condition
 /// that they don't exist.
 #[derive(Debug, Clone, Copy)]
