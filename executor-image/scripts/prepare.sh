@@ -25,7 +25,14 @@ deadline=$(($(date +%s) + 600))
 max_bytes=4294967296
 max_entries=250000
 private=$(mktemp -d) || exit 1
-trap 'rm -rf "$private"; [ -z "${SSH_AGENT_PID:-}" ] || ssh-agent -k >/dev/null 2>&1' EXIT
+finish() {
+    rm -rf "$private"
+    [ -z "${SSH_AGENT_PID:-}" ] || ssh-agent -k >/dev/null 2>&1
+    # As run.sh does at its end, and for the same reason.
+    printf '\036\004\n'
+    printf '\036\004\n' >&2
+}
+trap finish EXIT
 
 fail() { # CODE TEXT: ends it.
     echo "error: $2"
@@ -203,6 +210,14 @@ CONFIG
 [safe]
 	directory = *
 CONFIG
+    # Not in the repository's own: the command's image may have no git-lfs.
+    [ "${RUNVOY_LFS:-}" != true ] || cat >>"$private/gitconfig" <<CONFIG
+[filter "lfs"]
+	clean = git-lfs clean -- %f
+	smudge = git-lfs smudge -- %f
+	process = git-lfs filter-process
+	required = true
+CONFIG
     [ -z "${RUNVOY_GIT_SECRET:-}" ] ||
         printf '[credential "https://%s"]\n\thelper = !sh %s/helper\n' "$host" "$private" >>"$private/gitconfig"
 }
@@ -256,6 +271,7 @@ fetch_all() {
 clone() {
     place
     case ${RUNVOY_REF:-} in -* | *:* | *' '*) fail 11 "$RUNVOY_REF is no name of a branch, tag or commit" ;; esac
+    [ "${RUNVOY_LFS:-}" != true ] || git lfs version >/dev/null 2>&1 || fail 15 "this image has no git-lfs"
     take_credential
     configure_git
     echo "fetching $RUNVOY_REPO ${RUNVOY_REF:-}"
@@ -268,7 +284,6 @@ clone() {
             bounded git submodule --quiet update --init --recursive >"$private/said" 2>&1 || explain 14 $?
     fi
     if [ "${RUNVOY_LFS:-}" = true ]; then
-        git lfs version >/dev/null 2>&1 || fail 15 "this image has no git-lfs"
         bounded git lfs pull >"$private/said" 2>&1 || explain 15 $?
     fi
     echo "at $(git rev-parse HEAD)"

@@ -6,32 +6,33 @@
 #
 # The exit code is the command's own; 124 if its time ran out; 125 if there is nothing to run because prepare.sh failed.
 # The command runs in the background so that this shell can pass on a SIGTERM and watch the clock, and in a process group
-# of its own. Nothing is printed here: the log is the command's alone. Every name is RUNVOY_*, which no user's variable
+# of its own. Nothing is printed here but a mark at the log's end, which the feed takes away. Every name is RUNVOY_*, which no user's variable
 # can be: one of theirs would be exported with our value.
 
 # shellcheck disable=SC2030,SC2031,SC2329  # subshells with a PATH of their own; handlers
 
 RUNVOY_VOLUME=${1#-} RUNVOY_LIMIT=$3
-RUNVOY_CHILD='' RUNVOY_SIGNALLED='' RUNVOY_STOPPING='' RUNVOY_EXPIRED=''
+RUNVOY_CHILD='' RUNVOY_SIGNALLED='' RUNVOY_STOPPING='' RUNVOY_EXPIRED='' RUNVOY_TOLD=''
 
-# The living processes whose `parent` or `group` ($1) is $2.
-related() {
-    for RUNVOY_STAT in /proc/[0-9]*/stat; do
-        { read -r RUNVOY_LINE <"$RUNVOY_STAT"; } 2>/dev/null || continue
-        # The program's name may hold anything; what follows its parenthesis are words: state, parent, group.
-        # shellcheck disable=SC2086
-        set -- "$1" "$2" ${RUNVOY_LINE##*) }
-        case "$1 $2 $3" in
-            *' Z') ;;
-            "parent $4 $3" | "group $5 $3") echo "${RUNVOY_LINE%% *}" ;;
-        esac
+# State, parent and group of the process $1.
+look() {
+    { read -r RUNVOY_LINE <"/proc/$1/stat"; } 2>/dev/null || return 1
+    # The program's name may hold anything; what follows its parenthesis are words.
+    # shellcheck disable=SC2086
+    set -- ${RUNVOY_LINE##*) }
+    RUNVOY_STATE=$1 RUNVOY_PARENT=$2 RUNVOY_GROUP=$3
+}
+
+children() {
+    for RUNVOY_PROCESS in /proc/[0-9]*; do
+        look "${RUNVOY_PROCESS#/proc/}" && [ "$RUNVOY_PARENT" = "$1" ] && echo "${RUNVOY_PROCESS#/proc/}"
     done
 }
 
-# Whether the process $1 has a handler for SIGTERM: bit 14 of a hexadecimal mask.
+# Whether the process $1 has a handler for SIGTERM, or ignores it: bit 14 of a hexadecimal mask.
 handles_term() {
     while read -r RUNVOY_NAME RUNVOY_MASK; do
-        [ "$RUNVOY_NAME" != SigCgt: ] || case $RUNVOY_MASK in *[4567cdef]???) return 0 ;; esac
+        case $RUNVOY_NAME$RUNVOY_MASK in SigCgt:*[4567cdef]??? | SigIgn:*[4567cdef]???) return 0 ;; esac
     done 2>/dev/null <"/proc/$1/status"
     return 1
 }
@@ -41,12 +42,21 @@ handles_term() {
 terminate() {
     set -- "$RUNVOY_CHILD"
     while [ "$#" -gt 0 ]; do
-        RUNVOY_KIN=$(handles_term "$1" || related parent "$1")
+        RUNVOY_KIN=$(handles_term "$1" || children "$1")
         kill -TERM "$1"
+        RUNVOY_TOLD="$RUNVOY_TOLD $1"
         shift
         # shellcheck disable=SC2086
         set -- "$@" $RUNVOY_KIN
     done
+}
+
+# Whether one that got the signal is still there; its number must not be another's by now.
+told_live() {
+    for RUNVOY_PROCESS in $RUNVOY_TOLD; do
+        look "$RUNVOY_PROCESS" && [ "$RUNVOY_STATE" != Z ] && [ "$RUNVOY_GROUP" = "$RUNVOY_CHILD" ] && return 0
+    done
+    return 1
 }
 
 on_term() {
@@ -58,7 +68,7 @@ on_expiry() {
     RUNVOY_EXPIRED=1
     on_term
     # What ignores SIGTERM has 10 seconds.
-    (pause 10; kill -KILL "-$RUNVOY_CHILD" || kill -KILL "$RUNVOY_CHILD") >/dev/null &
+    (pause 10; kill -KILL "-$RUNVOY_CHILD" || kill -KILL "$RUNVOY_CHILD") >/dev/null 3>&- &
 }
 
 # Our own programs are found whatever the user's PATH is.
@@ -106,9 +116,8 @@ trap on_expiry USR1
 # Shells report a child that a signal killed; the exit code says it already.
 exec 3>&2 2>/dev/null
 start "$@"
-exec 3>&-
 [ -z "$RUNVOY_STOPPING" ] || terminate
-clock </dev/null >/dev/null &
+clock </dev/null >/dev/null 3>&- &
 RUNVOY_CLOCK=$!
 
 wait "$RUNVOY_CHILD"
@@ -124,11 +133,15 @@ done
 
 # Whoever got the signal may still be cleaning up, and would die with this shell. ECS waits 120 seconds.
 RUNVOY_LEFT=1000
-while [ -n "$RUNVOY_STOPPING" ] && [ "$RUNVOY_LEFT" -gt 0 ] && [ -n "$(related group "$RUNVOY_CHILD")" ]; do
+while [ "$RUNVOY_LEFT" -gt 0 ] && told_live; do
     RUNVOY_LEFT=$((RUNVOY_LEFT - 1))
     pause 0.1 || pause 1
 done
 
 kill "$RUNVOY_CLOCK"
 [ -z "$RUNVOY_EXPIRED" ] || RUNVOY_CODE=124
+# The log driver, as it is set, holds every line back until the next one, and Fargate ends it without its last. So that is
+# this one: at the end of the last line if that has none of its own.
+printf '\036\004\n'
+printf '\036\004\n' >&3
 exit "$RUNVOY_CODE"

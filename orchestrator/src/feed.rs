@@ -9,7 +9,7 @@ use runvoy_api::{
 };
 use time::Duration;
 
-use crate::{app::App, error::Result, store::row::Row};
+use crate::{app::App, error::Result, line, store::row::Row};
 
 /// The cursor before the first line.
 const START: &str = "start";
@@ -84,11 +84,10 @@ async fn read_once(app: &App, stream: &str, cursor: &str, limit: i32) -> Result<
         Err(error) => return Err(anyhow::Error::new(error).context("reading a log stream").into()),
     };
     let next = reply.next_forward_token().context("CloudWatch Logs gave no token")?.to_owned();
-    let event = |event: &aws_sdk_cloudwatchlogs::types::OutputLogEvent| LogEvent {
-        timestamp: event.timestamp().unwrap_or_default(),
-        // Each keeps its line's end, so that the driver drops no empty line; those of older tasks have none.
-        message: event.message().map(|text| text.strip_suffix('\n').unwrap_or(text)).unwrap_or_default().to_owned(),
+    let event = |event: &aws_sdk_cloudwatchlogs::types::OutputLogEvent| {
+        let message = line::written(event.message().unwrap_or_default())?.to_owned();
+        Some(LogEvent { timestamp: event.timestamp().unwrap_or_default(), message })
     };
-    let events: Vec<_> = reply.events().iter().map(event).collect();
+    let events: Vec<_> = reply.events().iter().filter_map(event).collect();
     Ok(Page { at_end: next == cursor || (cursor == START && events.is_empty()), events, cursor: next })
 }

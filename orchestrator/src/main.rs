@@ -15,6 +15,7 @@ mod handlers;
 mod json;
 mod launch;
 mod limits;
+mod line;
 mod local;
 mod observe;
 mod origin;

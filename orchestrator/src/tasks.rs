@@ -230,6 +230,14 @@ mod tests {
     }
 
     #[test]
+    fn what_an_older_release_queued_can_be_started() {
+        let stored = r#"{"family": "runvoy-0", "token": "exec_20251026143210_a1b2c3", "command": ["true", "60"],
+            "environment": [["A", "1"]], "cpu": 1024, "memory": 2048, "spot": false}"#;
+        let task: RunTask = serde_json::from_str(stored).unwrap();
+        assert_eq!((task.prepare, task.disk, task.definition), (None, None, Definition::default()));
+    }
+
+    #[test]
     fn overrides_count_as_json() {
         let task = |command: &str| RunTask {
             family: "runvoy-0".into(),

@@ -1,10 +1,11 @@
-//! The project's own commands: `cargo xtask sandbox | test | ci | boot | docs`.
+//! The project's own commands: `cargo xtask sandbox | test | ci | boot | docs | image`.
 
 mod boot;
 mod child;
 mod ci;
 mod deploy;
 mod docs;
+mod image;
 mod interrupts;
 mod sandbox;
 mod test;
@@ -29,6 +30,7 @@ enum Command {
     Ci(ci::Args),
     Boot(boot::Args),
     Docs(docs::Args),
+    Image(image::Args),
 }
 
 #[tokio::main]
@@ -39,6 +41,7 @@ async fn main() -> ExitCode {
         Command::Ci(args) => ci::run(args).await,
         Command::Boot(args) => boot::run(args).await,
         Command::Docs(args) => docs::run(args).await,
+        Command::Image(args) => image::run(args).await,
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

@@ -85,6 +85,14 @@ fn commands_arrive_exactly_as_given() {
 }
 
 #[test]
+fn blank_lines_and_spaces_come_as_they_were_written() {
+    let world = World::get();
+    let text = "\n\nfirst\n\n \n  third\n\n\n";
+    let ran = world.run(&["exec", &format!("printf '{}'", text.replace('\n', "\\n"))]).code(0);
+    assert_eq!(ran.stdout, text);
+}
+
+#[test]
 fn a_timeout_ends_it() {
     let world = World::get();
     let ran = world.run(&["exec", "--timeout", "1s", "echo begun; exec sleep 60"]).code(124);

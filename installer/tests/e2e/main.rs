@@ -6,6 +6,8 @@ mod aliases;
 mod api;
 mod audit;
 mod choices;
+#[cfg(target_os = "linux")]
+mod code;
 mod costs;
 mod deployment;
 mod destroy;
@@ -13,6 +15,8 @@ mod destroy_data;
 mod destroy_kill;
 mod destroy_stacks;
 mod execution;
+#[cfg(target_os = "linux")]
+mod forge;
 mod http;
 mod idempotency;
 mod interrupts;

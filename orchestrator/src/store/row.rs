@@ -101,6 +101,10 @@ pub fn row(item: &Item) -> Option<Row> {
 }
 
 fn waiting(item: &Item) -> Option<Waiting> {
-    let task = serde_json::from_str(item.text("run_task")?).ok()?;
+    let mut task: RunTask = serde_json::from_str(item.text("run_task")?).ok()?;
+    if task.definition.image.is_empty() {
+        // It was queued by a release that noted the family alone.
+        task.definition.image = item.owned("image")?;
+    }
     Some(Waiting { task, until: parse_rfc3339(item.text("wait_until")?)? })
 }

@@ -78,8 +78,18 @@ fn code(output: &Output) -> i32 {
 fn the_scripts_are_lint_free() {
     let layout = Layout::named("scripts").unwrap();
     let lint = setup::LINT.bin(&layout).join("shellcheck");
-    let files = ["run.sh", "prepare.sh"].map(|name| scripts().join(name));
+    let files = ["run.sh", "prepare.sh", "fetch.sh"].map(|name| scripts().join(name));
     let said = Command::new(&lint).args(["--shell", "sh"]).args(files).output();
+    let said = said.unwrap_or_else(|error| panic!("{}: {error}: `cargo xtask test` sets it up", lint.display()));
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
+}
+
+#[test]
+fn the_dockerfile_is_lint_free() {
+    let layout = Layout::named("scripts").unwrap();
+    let lint = setup::LINT.bin(&layout).join("hadolint");
+    let file = layout.root().join("executor-image/Dockerfile");
+    let said = Command::new(&lint).arg(file).output();
     let said = said.unwrap_or_else(|error| panic!("{}: {error}: `cargo xtask test` sets it up", lint.display()));
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stdout));
 }

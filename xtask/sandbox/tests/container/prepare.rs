@@ -70,7 +70,8 @@ fn sha256(bytes: &[u8]) -> String {
 }
 
 fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+    let all = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    all.replace("\u{1e}\u{4}\n", "")
 }
 
 fn unpack(shell: &Shell, archive: &[u8], more: &[(&str, &str)]) -> (Site, Output) {

@@ -12,6 +12,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::commands::{NASTY, needs_default_signals};
 use super::{SHELLS, Shell, code};
 
+/// What follows the last line of each stream.
+const END: &str = "\u{1e}\u{4}\n";
+
 /// Name, mode and content of all that a command left behind.
 fn files(directory: &Path) -> BTreeMap<String, String> {
     use std::os::unix::fs::MetadataExt as _;
@@ -38,8 +41,9 @@ fn same(shell: &Shell, command: &str) {
         // `sh -c` is called by this shell's path in both, and says so in its errors.
         (code(output), text(&output.stdout), text(&output.stderr))
     };
-    assert_eq!(told(&got), told(&expected), "{}: {command}", shell.name);
-    assert_eq!(got.stdout, expected.stdout, "{}: {command}", shell.name);
+    let (code, stdout, stderr) = told(&expected);
+    assert_eq!(told(&got), (code, stdout + END, stderr + END), "{}: {command}", shell.name);
+    assert_eq!(got.stdout, [&expected.stdout, END.as_bytes()].concat(), "{}: {command}", shell.name);
     assert_eq!(files(wrapped.path()), files(direct.path()), "{}: {command}", shell.name);
 }
 
@@ -60,7 +64,7 @@ fn a_long_script_comes_from_the_volume_byte_by_byte() {
         fs::write(volume.path().join("command"), &script).unwrap();
         fs::write(volume.path().join("status"), format!("ready\n{}\n", volume.path().display())).unwrap();
         let output = shell.executor(volume.path().to_str().unwrap(), "", "60", home.path()).output().unwrap();
-        let expected = format!("0|é\"$x`|{}\n", volume.path().display());
+        let expected = format!("0|é\"$x`|{}\n{END}", volume.path().display());
         assert_eq!((code(&output), String::from_utf8(output.stdout).unwrap()), (6, expected), "{}", shell.name);
     }
 }
@@ -91,7 +95,7 @@ fn no_variable_of_the_users_changes_anything_or_is_changed() {
             let mut command = shell.executor("-", &print, "60", home.path());
             let output = command.env(name, value).output().unwrap();
             let expected = if name == "IFS" { "" } else { value };
-            let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+            let printed = String::from_utf8_lossy(&output.stdout).replace(END, "");
             assert_eq!(code(&output), 0, "{} {name}", shell.name);
             assert!(name == "IFS" || printed == expected, "{} {name}: {printed}", shell.name);
         }
@@ -122,7 +126,7 @@ impl Begun {
         let mut rest = String::new();
         self.stdout.read_to_string(&mut rest).unwrap();
         let status = self.child.wait().unwrap();
-        (status.code().unwrap(), rest)
+        (status.code().unwrap(), rest.strip_suffix(END).unwrap().to_owned())
     }
 }
 
@@ -144,6 +148,8 @@ const TERMINATED: &[(&str, i32, &str)] = &[
         "deep\n",
     ),
     ("{ trap 'echo piped; exit' TERM; echo ready; while :; do sleep 0.02; done; } | cat; echo never", 143, "piped\n"),
+    // What it leaves behind is not waited for.
+    ("trap 'exit 9' TERM; sleep 60 >/dev/null 2>&1 & echo ready; wait", 9, ""),
     // One with a handler decides by itself what becomes of its children.
     (
         "trap 'wait; exit 3' TERM; (trap '' HUP; sleep 0.4; echo child went on) & echo ready; wait; exit 4",
@@ -158,8 +164,10 @@ fn sigterm_reaches_whoever_can_handle_it() {
         for (command, exit_code, said) in TERMINATED {
             let home = tempfile::tempdir().unwrap();
             let begun = Begun::new(shell.executor("-", command, "60", home.path()));
+            let start = Instant::now();
             begun.terminate();
             assert_eq!(begun.end(), (*exit_code, (*said).to_owned()), "{}: {command}", shell.name);
+            assert!(start.elapsed() < Duration::from_secs(30), "{}: {command}", shell.name);
         }
     }
 }
