@@ -73,7 +73,8 @@ fn facts(execution: &Execution) -> Vec<(&'static str, String)> {
 }
 
 fn code(execution: &Execution) -> Option<String> {
-    let upload = execution.upload.as_ref().map(|upload| format!("upload {}", upload.sha256.get(..12).unwrap_or_default()));
+    let upload =
+        execution.upload.as_ref().map(|upload| format!("upload {}", upload.sha256.get(..12).unwrap_or_default()));
     let at = execution.git_ref.as_deref().map(|name| format!(" at {name}")).unwrap_or_default();
     execution.repo.as_deref().map(|repo| format!("{repo}{at}")).or(upload)
 }

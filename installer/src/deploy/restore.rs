@@ -216,7 +216,11 @@ mod tests {
         for name in ["user#a@example.com", "secret#db", "git#github.com"] {
             writeln!(keys, "{}", json!({ "api_key_hash": { "S": name } })).unwrap();
         }
-        assert_eq!(compare(keys.path(), &API_KEYS, &Rows::new()).unwrap().missing, 1, "secrets have no values any more");
+        assert_eq!(
+            compare(keys.path(), &API_KEYS, &Rows::new()).unwrap().missing,
+            1,
+            "secrets have no values any more"
+        );
         assert_eq!(compare(file.path(), &LOCKS, &Rows::new()).unwrap(), Compared { missing: 3, ..Compared::default() });
     }
 }
