@@ -29,8 +29,8 @@ finish() {
     rm -rf "$private"
     [ -z "${SSH_AGENT_PID:-}" ] || ssh-agent -k >/dev/null 2>&1
     # As run.sh does at its end, and for the same reason.
-    printf '\036\004\n'
-    printf '\036\004\n' >&2
+    printf '\036\004\n\036\004\n'
+    printf '\036\004\n\036\004\n' >&2
 }
 trap finish EXIT
 

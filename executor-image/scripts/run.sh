@@ -140,8 +140,8 @@ done
 
 kill "$RUNVOY_CLOCK"
 [ -z "$RUNVOY_EXPIRED" ] || RUNVOY_CODE=124
-# The log driver, as it is set, holds every line back until the next one, and Fargate ends it without its last. So that is
-# this one: at the end of the last line if that has none of its own.
-printf '\036\004\n'
-printf '\036\004\n' >&3
+# The log driver, as it is set, holds every line back until the next one, and Fargate ends it without its last. So two
+# lines of ours follow: the first may be the end of one that has no end of its own.
+printf '\036\004\n\036\004\n'
+printf '\036\004\n\036\004\n' >&3
 exit "$RUNVOY_CODE"

@@ -38,7 +38,7 @@ mod tests {
             include_str!("../../executor-image/scripts/run.sh"),
             include_str!("../../executor-image/scripts/prepare.sh"),
         ] {
-            assert_eq!(script.matches(r"printf '\036\004\n'").count(), 2);
+            assert_eq!(script.matches(r"printf '\036\004\n\036\004\n'").count(), 2);
         }
     }
 }

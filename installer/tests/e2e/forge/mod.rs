@@ -148,11 +148,17 @@ fn serve_ssh(layout: &Layout, root: &Path) -> (Child, u16) {
         std::env::var("PATH").unwrap(),
     );
     fs::write(root.join("sshd_config"), config).unwrap();
-    let serve = format!("exec {} -D -e -f {}/sshd_config", sshd.display(), root.display());
+    // It ends with this process, as the other one does.
+    let serve = format!(
+        "{} -D -e -f {}/sshd_config & while kill -0 {} 2>/dev/null; do sleep 1; done; kill $!",
+        sshd.display(),
+        root.display(),
+        std::process::id()
+    );
     let as_root = format!(
         "mount -t tmpfs none /run && mkdir -m 755 /run/sshd && cat /etc/passwd >/run/passwd &&
          {{ grep -q ^sshd: /run/passwd || echo sshd:x:74:74::/run/sshd:/bin/false >>/run/passwd; }} &&
-         mount --bind /run/passwd /etc/passwd && {serve}"
+         mount --bind /run/passwd /etc/passwd || exit 1; {serve}"
     );
     let mut command = match rustix::process::getuid().is_root() {
         true => {

@@ -13,7 +13,7 @@ use super::commands::{NASTY, needs_default_signals};
 use super::{SHELLS, Shell, code};
 
 /// What follows the last line of each stream.
-const END: &str = "\u{1e}\u{4}\n";
+const END: &str = "\u{1e}\u{4}\n\u{1e}\u{4}\n";
 
 /// Name, mode and content of all that a command left behind.
 fn files(directory: &Path) -> BTreeMap<String, String> {
