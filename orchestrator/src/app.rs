@@ -6,10 +6,11 @@ use anyhow::Context;
 use aws_sdk_cloudwatchlogs as logs;
 use aws_sdk_dynamodb as dynamodb;
 use aws_sdk_ecs as ecs;
+use aws_sdk_secretsmanager as secrets;
 use runvoy_api::{id::ExecutionId, infra};
 use time::OffsetDateTime;
 
-use crate::{aws, limits::Buckets, log_stream, token::Signer};
+use crate::{aws, limits::Buckets, log_stream, s3::Bucket, token::Signer};
 
 /// Made once a process; making it performs no I/O, so start-up does not grow with the data.
 pub struct App {
@@ -17,7 +18,9 @@ pub struct App {
     pub dynamodb: dynamodb::Client,
     pub ecs: ecs::Client,
     pub logs: logs::Client,
+    pub secrets: secrets::Client,
     pub signer: Signer,
+    pub bucket: Bucket,
     pub buckets: Buckets,
     pub log_ends: log_stream::Ends,
 }
@@ -40,6 +43,7 @@ pub struct Deployment {
     pub task_execution_role_arn: String,
     pub architecture: String,
     pub default_image: String,
+    pub prepare_image: String,
     pub default_spot: bool,
     pub log_group: String,
     pub web_ui_url: Option<String>,
@@ -48,13 +52,15 @@ pub struct Deployment {
 impl App {
     pub fn from_environment() -> anyhow::Result<Self> {
         let config = aws::config()?;
-        let secrets = aws_sdk_secretsmanager::Client::new(&config);
+        let secrets = secrets::Client::new(&config);
         Ok(Self {
             deployment: Deployment::from_environment()?,
             dynamodb: dynamodb::Client::new(&config),
             ecs: ecs::Client::new(&config),
             logs: logs::Client::new(&config),
-            signer: Signer::new(secrets, required(infra::env::JWT_SECRET_ID)?),
+            signer: Signer::new(secrets.clone(), required(infra::env::JWT_SECRET_ID)?),
+            secrets,
+            bucket: Bucket::new(&required(infra::env::BUCKET)?, &required("AWS_REGION")?, aws::credentials()?),
             buckets: Buckets::default(),
             log_ends: log_stream::Ends::default(),
         })
@@ -103,6 +109,7 @@ impl Deployment {
             task_execution_role_arn: required(env::TASK_EXECUTION_ROLE_ARN)?,
             architecture: required(env::TASK_ARCHITECTURE)?,
             default_image: required(env::DEFAULT_IMAGE)?,
+            prepare_image: required(env::PREPARE_IMAGE)?,
             default_spot: required(env::DEFAULT_SPOT)? == "true",
             log_group: required(env::EXECUTION_LOG_GROUP)?,
             web_ui_url: std::env::var(env::WEB_UI_URL).ok().filter(|url| !url.is_empty()),
@@ -135,7 +142,9 @@ impl App {
             dynamodb: dynamodb::Client::new(&config),
             ecs: ecs::Client::new(&config),
             logs: logs::Client::new(&config),
-            signer: Signer::new(aws_sdk_secretsmanager::Client::new(&config), "none".to_owned()),
+            secrets: secrets::Client::new(&config),
+            signer: Signer::new(secrets::Client::new(&config), "none".to_owned()),
+            bucket: Bucket::for_tests(),
             buckets: Buckets::default(),
             log_ends: log_stream::Ends::default(),
         }
@@ -163,6 +172,7 @@ impl Deployment {
             task_execution_role_arn: text("arn:aws:iam::123456789012:role/execution"),
             architecture: text("ARM64"),
             default_image: text("alpine"),
+            prepare_image: text("buildpack-deps"),
             default_spot: false,
             log_group: text("/runvoy/runvoy/executions"),
             web_ui_url: None,

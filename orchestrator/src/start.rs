@@ -48,10 +48,11 @@ async fn run(app: &App, execution: &Execution, task: &RunTask) -> Result<String,
         outcome = tasks::run(app, task).await;
         match &outcome {
             Err(NotRun::NoTaskDefinition) => {
-                let role = app.deployment.task_role(execution.task_role.as_deref()).ok_or_else(|| {
-                    NotRun::Refused("its task role was taken out of the deployment meanwhile".to_owned())
-                })?;
-                let registered = task_definition::register(app, &task.family, &execution.image, role).await;
+                if app.deployment.task_role(execution.task_role.as_deref()).is_none() {
+                    let reason = "its task role was taken out of the deployment meanwhile";
+                    return Err(NotRun::Refused(reason.to_owned()));
+                }
+                let registered = task_definition::register(app, &task.family, &task.definition).await;
                 registered.map_err(|error| NotRun::Refused(format!("{error:#}")))?;
             }
             Err(NotRun::Throttled) => tokio::time::sleep(std::time::Duration::from_millis(200 << attempt)).await,

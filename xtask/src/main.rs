@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask sandbox | test | ci | boot | docs | critical-path | fuzz`.
+//! The project's own commands: `cargo xtask sandbox | test | ci | boot | docs | image | critical-path | fuzz`.
 
 mod boot;
 mod child;
@@ -8,6 +8,7 @@ mod deploy;
 mod docs;
 mod fuzz;
 mod grants;
+mod image;
 mod interrupts;
 mod sandbox;
 mod test;
@@ -34,6 +35,7 @@ enum Command {
     Docs(docs::Args),
     CriticalPath(critical_path::Args),
     Fuzz(fuzz::Args),
+    Image(image::Args),
 }
 
 #[tokio::main]
@@ -46,6 +48,7 @@ async fn main() -> ExitCode {
         Command::Docs(args) => docs::run(args).await,
         Command::CriticalPath(args) => critical_path::run(args).await,
         Command::Fuzz(args) => fuzz::run(args).await,
+        Command::Image(args) => image::run(args).await,
     };
     match outcome {
         Ok(code) => ExitCode::from(code),
