@@ -1,6 +1,7 @@
 //! runvoy: run any command in your company's AWS account, from anyone's laptop, without sharing AWS credentials.
 
 mod access;
+mod archive;
 mod aws;
 mod client;
 mod commands;

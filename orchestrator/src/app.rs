@@ -6,11 +6,12 @@ use anyhow::Context;
 use aws_sdk_cloudwatchlogs as logs;
 use aws_sdk_dynamodb as dynamodb;
 use aws_sdk_ecs as ecs;
+use aws_sdk_secretsmanager as secrets;
 use aws_types::SdkConfig;
 use runvoy_api::{id::ExecutionId, infra};
 use time::OffsetDateTime;
 
-use crate::{limits::Buckets, log_stream, machine, token::Signer};
+use crate::{aws, limits::Buckets, log_stream, machine, s3::Bucket, token::Signer};
 
 /// Made once a process; making it performs no I/O, so start-up does not grow with the data.
 pub struct App {
@@ -18,7 +19,9 @@ pub struct App {
     pub dynamodb: dynamodb::Client,
     pub ecs: ecs::Client,
     pub logs: logs::Client,
+    pub secrets: secrets::Client,
     pub signer: Signer,
+    pub bucket: Bucket,
     pub buckets: Buckets,
     pub log_ends: log_stream::Ends,
 }
@@ -41,6 +44,7 @@ pub struct Deployment {
     pub task_execution_role_arn: String,
     pub architecture: String,
     pub default_image: String,
+    pub prepare_image: String,
     pub default_spot: bool,
     pub log_group: String,
     pub web_ui_url: Option<String>,
@@ -48,13 +52,21 @@ pub struct Deployment {
 
 impl App {
     pub fn new(environment: &dyn Fn(&str) -> Option<String>, config: &SdkConfig) -> anyhow::Result<Self> {
-        let secrets = aws_sdk_secretsmanager::Client::new(config);
+        let required = |name| required(environment, name);
+        let secrets = secrets::Client::new(config);
         Ok(Self {
             deployment: Deployment::new(environment)?,
             dynamodb: dynamodb::Client::new(config),
             ecs: ecs::Client::new(config),
             logs: logs::Client::new(config),
-            signer: Signer::new(secrets, required(environment, infra::env::JWT_SECRET_ID)?),
+            signer: Signer::new(secrets.clone(), required(infra::env::JWT_SECRET_ID)?),
+            secrets,
+            bucket: Bucket::new(
+                &required(infra::env::BUCKET)?,
+                &required("AWS_REGION")?,
+                aws::credentials(environment)?,
+                aws::endpoint(environment),
+            ),
             buckets: Buckets::default(),
             log_ends: log_stream::Ends::default(),
         })
@@ -97,6 +109,7 @@ impl Deployment {
             task_execution_role_arn: required(env::TASK_EXECUTION_ROLE_ARN)?,
             architecture: required(env::TASK_ARCHITECTURE)?,
             default_image: required(env::DEFAULT_IMAGE)?,
+            prepare_image: required(env::PREPARE_IMAGE)?,
             default_spot: required(env::DEFAULT_SPOT)? == "true",
             log_group: required(env::EXECUTION_LOG_GROUP)?,
             web_ui_url: environment(env::WEB_UI_URL).filter(|url| !url.is_empty()),
@@ -128,7 +141,9 @@ impl App {
             dynamodb: dynamodb::Client::new(&config),
             ecs: ecs::Client::new(&config),
             logs: logs::Client::new(&config),
-            signer: Signer::new(aws_sdk_secretsmanager::Client::new(&config), "none".to_owned()),
+            secrets: secrets::Client::new(&config),
+            signer: Signer::new(secrets::Client::new(&config), "none".to_owned()),
+            bucket: Bucket::for_tests(),
             buckets: Buckets::default(),
             log_ends: log_stream::Ends::default(),
         }
@@ -156,6 +171,7 @@ impl Deployment {
             task_execution_role_arn: text("arn:aws:iam::123456789012:role/execution"),
             architecture: text("ARM64"),
             default_image: text("alpine"),
+            prepare_image: text("buildpack-deps"),
             default_spot: false,
             log_group: text("/runvoy/runvoy/executions"),
             web_ui_url: None,

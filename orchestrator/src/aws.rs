@@ -12,22 +12,32 @@ use aws_smithy_http_client::{
 use aws_types::{SdkConfig, sdk_config::Builder};
 use std::time::Duration;
 
+/// Where a process reads its settings.
+type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+fn variable(environment: Environment<'_>, name: &str) -> anyhow::Result<String> {
+    environment(name).with_context(|| format!("the environment variable `{name}` is not set"))
+}
+
+/// The function's own.
+pub fn credentials(environment: Environment<'_>) -> anyhow::Result<Credentials> {
+    let variable = |name| variable(environment, name);
+    let token = environment("AWS_SESSION_TOKEN").filter(|token| !token.is_empty());
+    Ok(Credentials::new(variable("AWS_ACCESS_KEY_ID")?, variable("AWS_SECRET_ACCESS_KEY")?, token, None, "environment"))
+}
+
+/// Where all of AWS is reached instead of at its own addresses.
+pub fn endpoint(environment: Environment<'_>) -> Option<String> {
+    environment("AWS_ENDPOINT_URL").filter(|url| !url.is_empty())
+}
+
 /// What Lambda's environment says: region, credentials, and an endpoint where it names one.
-pub fn config() -> anyhow::Result<SdkConfig> {
-    let variable =
-        |name: &str| std::env::var(name).with_context(|| format!("the environment variable `{name}` is not set"));
-    let credentials = Credentials::new(
-        variable("AWS_ACCESS_KEY_ID")?,
-        variable("AWS_SECRET_ACCESS_KEY")?,
-        std::env::var("AWS_SESSION_TOKEN").ok().filter(|token| !token.is_empty()),
-        None,
-        "environment",
-    );
+pub fn config(environment: Environment<'_>) -> anyhow::Result<SdkConfig> {
     let mut config = settings()
-        .region(Region::new(variable("AWS_REGION")?))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .region(Region::new(variable(environment, "AWS_REGION")?))
+        .credentials_provider(SharedCredentialsProvider::new(credentials(environment)?))
         .http_client(HttpClient::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https());
-    if let Ok(endpoint) = std::env::var("AWS_ENDPOINT_URL") {
+    if let Some(endpoint) = endpoint(environment) {
         config = config.endpoint_url(endpoint);
     }
     Ok(config.build())

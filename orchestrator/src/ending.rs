@@ -4,7 +4,7 @@
 
 use runvoy_api::status::Status;
 
-use crate::{observe::TaskView, store::row::Row};
+use crate::{observe::TaskView, prepare, store::row::Row};
 
 /// The reason that the sweep gives to StopTask for a task whose own clock did not end it.
 pub const PAST_ITS_TIME: &str = "runvoy: the execution is past its time";
@@ -18,8 +18,15 @@ const WORDS: &[(&str, &str)] = &[
     ("exec format error", ARCHITECTURE),
     ("OutOfMemory", "it ran out of memory: run it with more `--memory`"),
     ("toomanyrequests", "the registry refused the pull because of its rate limit: use a mirror such as public.ecr.aws"),
+    (
+        "pull access denied",
+        "the image does not exist, or AWS may not read it: check its name and the registry's credentials",
+    ),
+    ("no such host", "the image's registry does not exist: check its name"),
+    ("manifest unknown", "the image has no such tag"),
     ("CannotPullContainer", "the image could not be pulled: check its name and tag, and whether AWS may read it"),
     ("/bin/sh: no such file", "the image has no /bin/sh, which runs the command"),
+    ("exec: \"/bin/sh\"", "the image has no /bin/sh, which runs the command"),
     ("\"/bin/sh\": stat", "the image has no /bin/sh, which runs the command"),
     ("unable to pull secrets or registry auth", "AWS could not read what the task needs before its start"),
     ("ResourceInitializationError", "AWS could not prepare the task's network, logs or secrets"),
@@ -65,6 +72,10 @@ pub fn of(row: &Row, task: &TaskView) -> (Status, Option<i32>, Option<String>) {
     let by_itself = code == "EssentialContainerExited" && exit_code.is_some();
     if let Some(by) = row.stop_requested_by.as_ref().filter(|_| !by_itself) {
         return end(Status::Stopped, format!("stopped by {by}"));
+    }
+    // The other container then says that there was nothing to run.
+    if let Some(reason) = prepare::failure(task).filter(|_| by_itself) {
+        return (Status::Failed, None, Some(reason));
     }
     match (code, exit_code) {
         ("UserInitiated", _) => end(Status::Stopped, with_reason("its task was stopped in ECS", task)),
@@ -216,6 +227,24 @@ mod tests {
             let said = said.unwrap_or_default();
             assert!(said.contains(words) && said.is_empty() == words.is_empty(), "{code} {reason}: `{said}`");
         }
+    }
+
+    #[test]
+    fn without_its_code_no_command_has_an_exit_code() {
+        let end = |prepare: Value, code, executor: Option<i32>| {
+            let mut task = task(code, EXITED, exited(executor, None), 5);
+            task.containers.insert(0, serde_json::from_value(prepare).unwrap());
+            of(&row(None), &task)
+        };
+        let refused = end(json!({"name": "prepare", "exitCode": 10}), BY_ITSELF, Some(125));
+        assert_eq!((refused.0, refused.1), (Status::Failed, None));
+        assert!(refused.2.unwrap().contains("git can't read the repository"));
+        let killed =
+            end(json!({"name": "prepare", "exitCode": null, "reason": "OutOfMemoryError: x"}), BY_ITSELF, Some(125));
+        assert!(killed.2.unwrap().contains("ran out of memory"));
+        // Its own 125, with its code in place; and a stop while the code came.
+        assert_eq!(end(json!({"name": "prepare", "exitCode": 0}), BY_ITSELF, Some(125)).1, Some(125));
+        assert_eq!(end(json!({"name": "prepare", "exitCode": 143}), "UserInitiated", None).0, Status::Stopped);
     }
 
     #[test]

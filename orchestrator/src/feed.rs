@@ -7,7 +7,7 @@ use runvoy_api::{
     config::Config,
     error::Invalid,
     id::parse_rfc3339,
-    infra::{EXECUTOR_CONTAINER, LOG_STREAM_PREFIX},
+    infra::{EXECUTOR_CONTAINER, LOG_STREAM_PREFIX, PREPARE_CONTAINER},
     logs::{LogPage, Source},
     status::Status,
 };
@@ -23,8 +23,6 @@ use crate::{
 /// CloudWatch shows lines late. A log is complete once its containers have been gone for the deployment's `log_grace`, and
 /// nothing has come for this long.
 const QUIET: Duration = Duration::seconds(2);
-/// The container that fetches code, where there is one.
-const PREPARE_CONTAINER: &str = "prepare";
 
 /// What has come since the cursor.
 pub async fn page(app: &App, row: &Row, cursor: Option<&str>, limit: i32) -> Result<LogPage> {

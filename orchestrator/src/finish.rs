@@ -28,6 +28,7 @@ pub fn end_of(app: &App, row: &Row, task: &TaskView) -> End {
     let usage = task.billed_seconds(now).map(|seconds| cost::Usage {
         cpu: row.execution.cpu,
         memory: row.execution.memory,
+        disk: row.execution.disk,
         spot: row.execution.spot,
         seconds,
     });

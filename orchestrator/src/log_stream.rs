@@ -20,6 +20,7 @@ use runvoy_api::{
 use crate::{
     app::App,
     error::{ApiError, Result},
+    line,
 };
 
 /// CloudWatch may answer with empty pages in mid-stream; this many are read on before the caller is asked to come again.
@@ -64,7 +65,11 @@ pub async fn read(app: &App, stream: &str, token: &mut String, limit: i32) -> Re
         let next = reply.next_forward_token().context("CloudWatch Logs gave no token")?;
         if !reply.events().is_empty() {
             next.clone_into(token);
-            return Ok(part(&reply));
+            let part = part(&reply);
+            // One page may hold nothing but the end that the scripts write: it is read over.
+            if !part.lines.is_empty() {
+                return Ok(part);
+            }
         }
         // The end of a stream is the same token given back: it is then good for whatever is written later.
         if next == at {
@@ -100,14 +105,12 @@ async fn get(app: &App, stream: &str, token: &str, limit: i32) -> Result<Option<
 }
 
 fn part(reply: &GetLogEventsOutput) -> Part {
-    let line = |event: &OutputLogEvent| LogEvent {
-        timestamp: event.timestamp().unwrap_or_default(),
-        // The log driver drops empty lines, so they are sent as one space.
-        message: event.message().filter(|message| *message != " ").unwrap_or_default().to_owned(),
-        source: Source::Command,
+    let line = |event: &OutputLogEvent| {
+        let message = line::written(event.message().unwrap_or_default())?.to_owned();
+        Some(LogEvent { timestamp: event.timestamp().unwrap_or_default(), message, source: Source::Command })
     };
     Part {
-        lines: reply.events().iter().map(line).collect(),
+        lines: reply.events().iter().filter_map(line).collect(),
         at_end: false,
         begun: true,
         newest: reply.events().iter().filter_map(|event| event.ingestion_time()).max().unwrap_or_default(),
@@ -188,8 +191,8 @@ mod tests {
     }
 
     #[test]
-    fn a_blank_line_is_restored_and_no_other_changed() {
-        let lines = part(&reply(&["a", " ", "  ", " b"].map(str::to_owned))).lines;
-        assert_eq!(lines.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), ["a", "", "  ", " b"]);
+    fn lines_are_as_they_were_written_and_the_end_is_none() {
+        let lines = part(&reply(&["a\n", "\n", "  \n", "b\u{1e}\u{4}\n", "\u{1e}\u{4}\n"].map(str::to_owned))).lines;
+        assert_eq!(lines.iter().map(|line| line.message.as_str()).collect::<Vec<_>>(), ["a", "", "  ", "b"]);
     }
 }

@@ -10,7 +10,8 @@ use runvoy_orchestrator::{Error, Orchestrator, aws};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     lambda_http::tracing::init_default_subscriber();
-    let orchestrator = Orchestrator::new(&|name| std::env::var(name).ok(), &aws::config()?)?;
+    let environment = |name: &str| std::env::var(name).ok();
+    let orchestrator = Orchestrator::new(&environment, &aws::config(&environment)?)?;
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
         return local::serve(orchestrator.router()).await;
     }

@@ -4,7 +4,10 @@
 //! not matter which it was.
 
 use aws_sdk_ecs::types::Task;
-use runvoy_api::{id::ExecutionId, infra::EXECUTOR_CONTAINER};
+use runvoy_api::{
+    id::ExecutionId,
+    infra::{EXECUTOR_CONTAINER, PREPARE_CONTAINER},
+};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
@@ -82,7 +85,16 @@ impl TaskView {
 
     /// The container that ran the command.
     pub fn executor(&self) -> Option<&ContainerView> {
-        self.containers.iter().find(|container| container.name == EXECUTOR_CONTAINER)
+        self.container(EXECUTOR_CONTAINER)
+    }
+
+    /// The container that brought its code, where there was some.
+    pub fn prepare(&self) -> Option<&ContainerView> {
+        self.container(PREPARE_CONTAINER)
+    }
+
+    fn container(&self, name: &str) -> Option<&ContainerView> {
+        self.containers.iter().find(|container| container.name == name)
     }
 
     /// How long the command ran, in seconds.

@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
-    routing::{delete, get, post},
+    routing::{delete, get, post, put},
 };
 use runvoy_api::{MAX_BODY_BYTES, PREFIX, REQUEST_ID_HEADER, error::ErrorCode, key::hex};
 use tower::{Layer, util::MapRequestLayer};
@@ -16,19 +16,22 @@ use tower::{Layer, util::MapRequestLayer};
 use crate::{
     app::App,
     error::{ApiError, REQUEST_ID},
-    handlers::{audit, config, costs, executions, general, locks, logs, users},
+    handlers::{audit, config, costs, executions, general, locks, logs, secrets, uploads, users},
     limits,
 };
 
 /// Every path without its prefix begins with one of these.
-const ROOTS: [&str; 12] = [
+const ROOTS: [&str; 15] = [
     "health",
     "openapi.json",
     "greet",
     "whoami",
     "executions",
+    "uploads",
     "locks",
     "users",
+    "secrets",
+    "git-credentials",
     "audit",
     "costs",
     "config",
@@ -46,12 +49,17 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/executions", get(executions::list).post(executions::start))
         .route("/executions/{id}", get(executions::get).delete(executions::stop))
         .route("/executions/{id}/logs", get(logs::by_key))
+        .route("/uploads", post(uploads::place))
         .route("/locks", get(locks::list))
         // A lock's name may have slashes in it, and some doors decode them on the way.
         .route("/locks/{*name}", delete(locks::release))
         .route("/users", get(users::list).post(users::add))
         .route("/users/{email}", delete(users::revoke).patch(users::change))
         .route("/users/{email}/rotate", post(users::rotate))
+        .route("/secrets", get(secrets::list))
+        .route("/secrets/{alias}", put(secrets::put).delete(secrets::delete))
+        .route("/git-credentials", get(secrets::list_git))
+        .route("/git-credentials/{host}", put(secrets::put_git).delete(secrets::delete_git))
         .route("/audit", get(audit::list))
         .route("/costs", get(costs::list))
         .route("/config", get(config::get).patch(config::change))

@@ -52,11 +52,12 @@ async fn run(app: &App, execution: &Execution, task: &RunTask) -> Result<String,
         match &outcome {
             Ok(_) | Err(NotRun::Refused(_)) => break,
             Err(NotRun::NoTaskDefinition) => {
-                let role = app.deployment.task_role(execution.task_role.as_deref()).ok_or_else(|| {
-                    NotRun::Refused("its task role was taken out of the deployment meanwhile".to_owned())
-                })?;
+                if app.deployment.task_role(execution.task_role.as_deref()).is_none() {
+                    let reason = "its task role was taken out of the deployment meanwhile";
+                    return Err(NotRun::Refused(reason.to_owned()));
+                }
                 // Where it fails, somebody else may be registering the same one: the next attempt finds theirs.
-                match task_definition::register(app, &task.family, &execution.image, role).await {
+                match task_definition::register(app, &task.family, &task.definition).await {
                     Ok(()) => continue,
                     Err(error) => outcome = Err(NotRun::Refused(format!("{error:#}"))),
                 }

@@ -6,17 +6,20 @@ use aws_sdk_ecs::{
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     operation::run_task::RunTaskError,
     types::{
-        AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride, KeyValuePair,
-        NetworkConfiguration, Task, TaskOverride,
+        AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, ContainerOverride, EphemeralStorage,
+        KeyValuePair, NetworkConfiguration, Task, TaskOverride,
     },
 };
 use runvoy_api::{execution::Execution, infra};
 use serde::{Deserialize, Serialize};
 
-use crate::app::App;
+use crate::{app::App, prepare::Prepare, task_definition::Definition};
 
 /// RunTask refuses overrides of more than this many characters, JSON included.
 const MAX_OVERRIDES: usize = 8192;
+
+/// In the place of a command that the other container brings: ECS takes no empty argument.
+const BROUGHT: &str = ":";
 
 /// What distinguishes one task of a family from another: all of RunTask that the deployment does not fix. It is stored in
 /// the execution's row before it is sent.
@@ -29,11 +32,21 @@ pub struct RunTask {
     pub environment: Vec<(String, String)>,
     pub cpu: u32,
     pub memory: u32,
+    /// GiB, where it is more than usual.
+    #[serde(default)]
+    pub disk: Option<u32>,
     pub spot: bool,
+    /// What the family is, for registering it.
+    #[serde(default)]
+    pub definition: Definition,
+    /// What is to be brought before the command starts.
+    #[serde(default)]
+    pub prepare: Option<Prepare>,
 }
 
 impl RunTask {
-    pub fn new(family: String, execution: &Execution, env: impl IntoIterator<Item = (String, String)>) -> Self {
+    /// With `line` as the command, and with no secrets yet.
+    pub fn new(execution: &Execution, line: String, env: impl IntoIterator<Item = (String, String)>) -> Self {
         use infra::task_env;
         let mut environment: Vec<_> = env.into_iter().collect();
         let mut ours = |name: &str, value: String| environment.push((name.to_owned(), value));
@@ -43,22 +56,31 @@ impl RunTask {
             ours(task_env::LOCK_NAME, lock.clone());
         }
         Self {
-            family,
+            family: String::new(),
             token: execution.execution_id.to_string(),
-            command: vec![execution.command.clone(), execution.timeout_seconds.to_string()],
+            command: vec![line, execution.timeout_seconds.to_string()],
             environment,
             cpu: execution.cpu,
             memory: execution.memory,
+            disk: execution.disk,
             spot: execution.spot,
+            definition: Definition { image: execution.image.clone(), ..Definition::default() },
+            prepare: Prepare::of(execution),
         }
     }
 
-    /// With this line in the place of the command.
-    pub fn running(mut self, line: String) -> Self {
+    /// With a command that was put at this key.
+    pub fn bringing(mut self, key: &str, sha256: &str) -> Self {
         if let Some(command) = self.command.first_mut() {
-            *command = line;
+            BROUGHT.clone_into(command);
         }
+        self.prepare = Some(self.prepare.unwrap_or_default().with_command(key, sha256));
         self
+    }
+
+    /// The command, as far as it travels in the task's overrides.
+    pub fn line(&self) -> &str {
+        self.command.first().map_or("", String::as_str)
     }
 
     /// With the fence that its lock was taken under.
@@ -69,28 +91,42 @@ impl RunTask {
 
     /// Whether the overrides are short enough for RunTask, which counts their JSON.
     pub fn fits(&self) -> bool {
-        let environment: Vec<_> =
-            self.environment.iter().map(|(name, value)| serde_json::json!({"name": name, "value": value})).collect();
-        let container =
-            serde_json::json!({"name": infra::EXECUTOR_CONTAINER, "command": self.command, "environment": environment});
-        let overrides = serde_json::json!({
-            "containerOverrides": [container], "cpu": self.cpu.to_string(), "memory": self.memory.to_string(),
+        use serde_json::json;
+        let variables = |all: &[(String, String)]| -> serde_json::Value {
+            all.iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
+        };
+        let executor = json!({
+            "name": infra::EXECUTOR_CONTAINER, "command": self.command, "environment": variables(&self.environment),
+        });
+        let prepare =
+            |prepare: &Prepare| json!({"name": infra::PREPARE_CONTAINER, "environment": variables(&prepare.longest())});
+        let overrides = json!({
+            "containerOverrides": [executor, self.prepare.as_ref().map(prepare)],
+            "cpu": self.cpu.to_string(), "memory": self.memory.to_string(),
+            "ephemeralStorage": {"sizeInGiB": self.disk},
         });
         overrides.to_string().chars().count() <= MAX_OVERRIDES
     }
 
-    fn overrides(&self) -> TaskOverride {
-        let pair = |(name, value): &(String, String)| KeyValuePair::builder().name(name).value(value).build();
-        let container = ContainerOverride::builder()
-            .name(infra::EXECUTOR_CONTAINER)
-            .set_command(Some(self.command.clone()))
-            .set_environment(Some(self.environment.iter().map(pair).collect()))
-            .build();
-        TaskOverride::builder()
-            .container_overrides(container)
+    fn overrides(&self, app: &App) -> anyhow::Result<TaskOverride> {
+        let container = |name: &str, variables: &[(String, String)]| {
+            let pair = |(name, value): &(String, String)| KeyValuePair::builder().name(name).value(value).build();
+            ContainerOverride::builder().name(name).set_environment(Some(variables.iter().map(pair).collect()))
+        };
+        let executor = container(infra::EXECUTOR_CONTAINER, &self.environment).set_command(Some(self.command.clone()));
+        let mut overrides = TaskOverride::builder()
+            .container_overrides(executor.build())
             .cpu(self.cpu.to_string())
-            .memory(self.memory.to_string())
-            .build()
+            .memory(self.memory.to_string());
+        if let Some(prepare) = &self.prepare {
+            let prepare = container(infra::PREPARE_CONTAINER, &prepare.variables(app)?);
+            overrides = overrides.container_overrides(prepare.build());
+        }
+        if let Some(disk) = self.disk {
+            let storage = EphemeralStorage::builder().size_in_gib(i32::try_from(disk)?).build();
+            overrides = overrides.ephemeral_storage(storage);
+        }
+        Ok(overrides.build())
     }
 }
 
@@ -129,7 +165,7 @@ pub async fn run(app: &App, task: &RunTask) -> Result<String, NotRun> {
         .group(infra::name::execution_log_group(&deployment.stack))
         .capacity_provider_strategy(capacity.map_err(|error| NotRun::Unknown(error.into()))?)
         .network_configuration(NetworkConfiguration::builder().awsvpc_configuration(network).build())
-        .overrides(task.overrides())
+        .overrides(task.overrides(app).map_err(|error| NotRun::Refused(format!("{error:#}")))?)
         .customize()
         .config_override(Config::builder().retry_config(RetryConfig::disabled()));
     match request.send().await {
@@ -204,6 +240,14 @@ mod tests {
     }
 
     #[test]
+    fn what_an_older_release_queued_can_be_started() {
+        let stored = r#"{"family": "runvoy-0", "token": "exec_20251026143210_a1b2c3", "command": ["true", "60"],
+            "environment": [["A", "1"]], "cpu": 1024, "memory": 2048, "spot": false}"#;
+        let task: RunTask = serde_json::from_str(stored).unwrap();
+        assert_eq!((task.prepare, task.disk, task.definition), (None, None, Definition::default()));
+    }
+
+    #[test]
     fn overrides_count_as_json() {
         let task = |command: &str| RunTask {
             family: "runvoy-0".into(),
@@ -212,7 +256,10 @@ mod tests {
             environment: vec![],
             cpu: 1024,
             memory: 2048,
+            disk: None,
             spot: false,
+            definition: Definition::default(),
+            prepare: None,
         };
         assert!(task(&"x".repeat(4096)).fits());
         // Each control character takes six characters of JSON.

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask sandbox | test | ci | simulate | boot | docs | critical-path | fuzz`.
+//! The project's own commands: `cargo xtask sandbox | test | ci | simulate | boot | docs | image | critical-path | fuzz`.
 
 mod boot;
 mod child;
@@ -8,6 +8,7 @@ mod deploy;
 mod docs;
 mod fuzz;
 mod grants;
+mod image;
 mod interrupts;
 mod sandbox;
 mod simulate;
@@ -36,6 +37,7 @@ enum Command {
     Docs(docs::Args),
     CriticalPath(critical_path::Args),
     Fuzz(fuzz::Args),
+    Image(image::Args),
 }
 
 #[tokio::main]
@@ -49,6 +51,7 @@ async fn main() -> ExitCode {
         Command::Docs(args) => docs::run(args).await,
         Command::CriticalPath(args) => critical_path::run(args).await,
         Command::Fuzz(args) => fuzz::run(args).await,
+        Command::Image(args) => image::run(args).await,
     };
     match outcome {
         Ok(code) => ExitCode::from(code),

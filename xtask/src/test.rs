@@ -34,7 +34,8 @@ pub async fn test(arguments: &[OsString], interrupts: &mut Interrupts) -> Result
         let run = async { tokio::try_join!(ready(setup::ENGINE), ready(setup::TOOLS)) };
         let check = async { tokio::try_join!(ready(setup::LINT), ready(setup::CONTRACT), ready(setup::GUARD)) };
         let browse = async { tokio::try_join!(ready(setup::BROWSER), setup::chromium(layout)) };
-        tokio::try_join!(run, check, browse).map(|_| ())
+        tokio::try_join!(run, check, browse)?;
+        setup::ensure_programs(layout).await
     };
     tokio::select! {
         done = setup => done?,

@@ -25,7 +25,7 @@ Examples:
   runvoy config explain --json
 
 The first place that has a setting decides: flags, then the environment, then the
-task, then `.runvoy.yaml`, then the deployment.";
+task, then `.runvoy.yaml`, then the git work tree, then the deployment.";
 
 const SCHEMA_EXAMPLES: &str = "\
 Examples:
@@ -50,7 +50,7 @@ A `.runvoy.yaml` with a task:
 #[derive(clap::Subcommand)]
 pub enum Command {
     /// Show each setting's value and where it comes from
-    Explain(Args),
+    Explain(Box<Args>),
     /// List the tasks of `.runvoy.yaml`
     #[command(after_help = TASKS_EXAMPLES)]
     Tasks {
@@ -150,10 +150,13 @@ fn of_command(settings: &Settings) -> Vec<Line> {
         let set = settings.values.iter().filter(|(name, _)| ours(name));
         let before = lines.len();
         lines.extend(set.map(|(name, (value, origin))| line(name, value, origin)));
-        if lines.len() == before && key.works && key.name != "env" {
-            let origin = if matches!(key.name, "lock" | "wait_lock") { "not set" } else { "the deployment's default" };
-            lines.push(Line { name: key.name.to_owned(), value: None, origin: origin.into() });
-        }
+        let origin = match key.name {
+            _ if lines.len() > before => continue,
+            "image" | "timeout" | "cpu" | "memory" | "disk" | "spot" => "the deployment's default",
+            "lock" | "wait_lock" | "repo" => "not set",
+            _ => continue,
+        };
+        lines.push(Line { name: key.name.to_owned(), value: None, origin: origin.into() });
     }
     lines
 }

@@ -12,6 +12,7 @@ use tokio::signal::unix::Signal;
 
 use super::{
     attend::{self, Output},
+    code,
     flags::Flags,
 };
 use crate::{
@@ -29,9 +30,13 @@ Examples:
   runvoy exec --lock infra-prod terraform apply -auto-approve
   runvoy exec --image alpine:3 --env STAGE=dev --timeout 10m -- make test
   runvoy exec @plan -- -target=module.db
+  runvoy exec --repo https://github.com/acme/infra --ref v2 --path prod terraform plan
+  runvoy exec --upload --secret DB_PASSWORD=db-prod ./migrate
 
 `@plan` is a task of the project's `.runvoy.yaml`, which also gives defaults to every
-command run below it: `runvoy config explain` tells which.
+command run below it: `runvoy config explain` tells which. In a git work tree the command
+runs in its code as it is pushed, where it is typed; --upload sends the folder as it is,
+--no-repo runs without code.
 
 The log goes to stdout, everything else to stderr. The exit code is the command's
 own; 124 when its time ran out, 143 when it was stopped, 125 when something else
@@ -105,16 +110,18 @@ pub struct How {
 pub async fn run(args: Args, profile: Option<&str>) -> Result<u8> {
     let run = async {
         let client = Client::connect(profile)?;
-        launch(&client, &Settings::find(&args.command, args.flags.values())?, &args.how).await
+        check_upload(&args.command, &args.flags)?;
+        launch(&client, Settings::find(&args.command, args.flags.values())?, &args.how).await
     };
     run.await.map_err(|error| error.exit_unless_set(exit::OUR_FAILURE))
 }
 
 /// Starts what is to run and follows it. The result is its exit code.
-pub async fn launch(client: &Client, settings: &Settings, how: &How) -> Result<u8> {
+pub async fn launch(client: &Client, mut settings: Settings, how: &How) -> Result<u8> {
+    code::ready(client, &mut settings).await?;
     let request = settings.request()?;
     let mut interrupts = attend::interrupts()?;
-    let reply = start(client, &request, &mut interrupts).await.map_err(|error| whose(error, settings))?;
+    let reply = start(client, &request, &mut interrupts).await.map_err(|error| whose(error, &settings))?;
     let Some(reply) = reply else { return Ok(exit::INTERRUPTED) };
     let started: ExecutionStarted = serde_json::from_value(reply.clone())?;
     let id = &started.execution_id;
@@ -123,7 +130,7 @@ pub async fn launch(client: &Client, settings: &Settings, how: &How) -> Result<u
     if let Some(place) = started.queue_position {
         ui::note(format_args!("queued    waits for its lock, place {place}"));
     }
-    match how {
+    let code = match how {
         How { detach: true, json: true } => ui::json(&reply).map(|()| 0),
         How { detach: true, json: false } => ui::line(id).map(|()| 0),
         How { json: true, .. } => {
@@ -131,6 +138,22 @@ pub async fn launch(client: &Client, settings: &Settings, how: &How) -> Result<u
             attend::attend(client, id, request.lock, Output::Json, &mut interrupts).await
         }
         How { json: false, .. } => attend::attend(client, id, request.lock, Output::Text, &mut interrupts).await,
+    }?;
+    if let Some(hint) = code::how_else(&settings).filter(|_| code == exit::OUR_FAILURE) {
+        ui::error_line("hint:", hint);
+    }
+    Ok(code)
+}
+
+/// `--upload FOLDER` would run the folder as a command.
+fn check_upload(words: &[String], flags: &Flags) -> Result<()> {
+    match words.first() {
+        Some(first) if flags.uploads_usual() && std::path::Path::new(first).is_dir() => {
+            Err(Error::new(format!("`{}` is a folder, and stands where the command is", ui::printable(first)))
+                .hint(format!("nothing was run; to send it, write `--upload={}`", ui::printable(first)))
+                .exit(exit::USAGE))
+        }
+        _ => Ok(()),
     }
 }
 

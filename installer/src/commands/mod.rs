@@ -4,6 +4,7 @@ pub mod admin;
 mod attend;
 pub mod audit;
 pub mod build;
+mod code;
 pub mod completions;
 pub mod config;
 pub mod configure;

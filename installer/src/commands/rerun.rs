@@ -9,7 +9,10 @@ use crate::{
     complete,
     error::Result,
     exit,
-    project::{keys::Values, settings::Settings},
+    project::{
+        keys::{SECRETS, Values},
+        settings::Settings,
+    },
     ui,
 };
 
@@ -18,8 +21,8 @@ Examples:
   runvoy rerun last
   runvoy rerun a1b2c3 --timeout 2h --detach
 
-The command, image, lock, task role, timeout and size are those of the earlier execution, except
-for what the flags change. Its environment variables are not told to anybody: give
+The command, code, image, lock, task role, timeout, size and secrets are those of the earlier
+execution, except for what the flags change: a branch runs as it is now. Its environment variables are not told to anybody: give
 them again with --env. Exit codes are those of `runvoy exec`.";
 
 /// Arguments of `runvoy rerun`.
@@ -44,7 +47,7 @@ pub async fn run(args: Args, profile: Option<&str>) -> Result<u8> {
         ui::note(format_args!("running   {}", ui::printable(&record.command)));
         let settings = settings(&record);
         let settings = Settings::again(record.command, args.flags.values(), settings, id.as_str());
-        exec::launch(&client, &settings, &args.how).await
+        exec::launch(&client, settings, &args.how).await
     };
     run.await.map_err(|error| error.exit_unless_set(exit::OUR_FAILURE))
 }
@@ -57,7 +60,18 @@ fn settings(record: &Execution) -> Values {
         ("memory".to_owned(), record.memory.into()),
         ("spot".to_owned(), record.spot.into()),
     ]);
-    let named = [("lock", &record.lock_name), ("task_role", &record.task_role)];
-    values.extend(named.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into()))));
+    let texts = [
+        ("lock", &record.lock_name),
+        ("task_role", &record.task_role),
+        ("repo", &record.repo),
+        ("ref", &record.git_ref),
+        ("path", &record.path),
+    ];
+    values.extend(texts.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text.clone()?.into()))));
+    let flags = [("submodules", record.submodules), ("lfs", record.lfs)];
+    values.extend(flags.into_iter().filter(|(_, is)| *is).map(|(name, is)| (name.to_owned(), is.into())));
+    values.extend(record.disk.map(|gib| ("disk".to_owned(), gib.into())));
+    values.extend(record.upload.iter().map(|upload| ("upload".to_owned(), serde_json::json!(upload))));
+    values.extend(record.secrets.iter().map(|(name, alias)| (format!("{SECRETS}{name}"), alias.clone().into())));
     values
 }

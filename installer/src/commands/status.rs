@@ -48,6 +48,10 @@ fn facts(execution: &Execution) -> Vec<(&'static str, String)> {
     facts.push(("user", text(&execution.user_email)));
     facts.push(("image", text(&execution.image)));
     facts.extend(execution.task_role.as_deref().map(|role| ("task role", text(role))));
+    facts.extend(code(execution).map(|code| ("code", text(&code))));
+    facts.extend(execution.path.as_deref().map(|path| ("path", text(path))));
+    let secrets = execution.secrets.iter().map(|(name, alias)| format!("{name}={alias}")).collect::<Vec<_>>();
+    facts.extend((!secrets.is_empty()).then(|| ("secrets", text(&secrets.join(", ")))));
     facts.push(("size", size(execution)));
     facts.extend(execution.lock_name.as_deref().map(|lock| {
         let fence = execution.lock_fence.map(|fence| format!(" (fence {fence})")).unwrap_or_default();
@@ -69,9 +73,17 @@ fn facts(execution: &Execution) -> Vec<(&'static str, String)> {
     facts
 }
 
+fn code(execution: &Execution) -> Option<String> {
+    let upload =
+        execution.upload.as_ref().map(|upload| format!("upload {}", upload.sha256.get(..12).unwrap_or_default()));
+    let at = execution.git_ref.as_deref().map(|name| format!(" at {name}")).unwrap_or_default();
+    execution.repo.as_deref().map(|repo| format!("{repo}{at}")).or(upload)
+}
+
 fn size(execution: &Execution) -> String {
     let vcpu = f64::from(execution.cpu) / 1024.0;
     let spot = if execution.spot { ", spot" } else { "" };
     let limit = ui::duration(execution.timeout_seconds.into());
-    format!("{vcpu} vCPU, {} MiB{spot}, at most {limit}", execution.memory)
+    let disk = execution.disk.map(|gib| format!(", {gib} GiB of storage")).unwrap_or_default();
+    format!("{vcpu} vCPU, {} MiB{disk}{spot}, at most {limit}", execution.memory)
 }

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The image of executions that name none: terraform's own.
 pub const DEFAULT_IMAGE: &str = "public.ecr.aws/hashicorp/terraform:1.10.5";
 
+/// The image that brings code: it has git, ssh, curl and tar, and is made for both architectures.
+pub const DEFAULT_PREPARE_IMAGE: &str = "public.ecr.aws/docker/library/buildpack-deps:bookworm-scm";
+
 /// How long the commands' output is kept.
 pub const DEFAULT_LOG_RETENTION_DAYS: u32 = 7;
 
@@ -34,6 +37,9 @@ pub struct Answers {
     pub log_retention_days: u32,
     /// Image of executions that name none.
     pub image: String,
+    /// Image that brings code; [`DEFAULT_PREPARE_IMAGE`] if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prepare_image: Option<String>,
     /// Whose the first key is.
     pub admin_email: String,
     /// The two availability zones of an own network, by name; empty: the first two of the region. They are chosen once:

@@ -7,7 +7,7 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::{PutRequest, WriteRequest};
-use runvoy_api::infra::{API_KEYS, AUDIT, EXECUTIONS, LOCKS, Table};
+use runvoy_api::infra::{API_KEYS, AUDIT, EXECUTIONS, LOCKS, Sentinel, Table};
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -110,9 +110,17 @@ async fn rows(site: Site<'_>, table: &Table) -> Result<Rows> {
     let mut rows = Rows::new();
     while let Some(row) = pages.next().await {
         let row = item::to_json(&row.map_err(explain).context(format!("can't read the table `{name}`"))?)?;
-        rows.insert(key(table, &row), row);
+        if comes_back(table, &row) {
+            rows.insert(key(table, &row), row);
+        }
     }
     Ok(rows)
+}
+
+/// Whether a row means anything in another deployment. Those that name secrets don't: the values went with theirs.
+fn comes_back(table: &Table, row: &Value) -> bool {
+    let key = row[table.partition]["S"].as_str().unwrap_or_default();
+    *table != API_KEYS || ![Sentinel::SECRETS, Sentinel::GIT].iter().any(|prefix| key.starts_with(prefix))
 }
 
 fn key(table: &Table, row: &Value) -> String {
@@ -123,6 +131,9 @@ fn compare(path: &Path, table: &Table, there: &Rows) -> Result<Compared> {
     let (mut found, mut known) = (Compared::default(), 0);
     for row in export::read(path)? {
         let row = row?;
+        if !comes_back(table, &row) {
+            continue;
+        }
         match there.get(&key(table, &row)) {
             None => found.missing += 1,
             Some(same) => {
@@ -151,7 +162,7 @@ async fn write(site: Site<'_>, table: &Table, path: &Path, there: &Rows, step: &
     let (mut batch, mut written) = (Vec::new(), 0);
     for row in export::read(path)? {
         let row = row?;
-        if there.contains_key(&key(table, &row)) {
+        if !comes_back(table, &row) || there.contains_key(&key(table, &row)) {
             continue;
         }
         let put = PutRequest::builder().set_item(Some(item::from_json(&row)?)).build()?;
@@ -201,6 +212,15 @@ mod tests {
         let there: Rows = [lock("a", "1"), lock("b", "2"), lock("z", "1")].map(|row| (key(&LOCKS, &row), row)).into();
         let found = compare(file.path(), &LOCKS, &there).unwrap();
         assert_eq!(found, Compared { missing: 1, different: 1, foreign: 1 });
+        let mut keys = tempfile::NamedTempFile::new().unwrap();
+        for name in ["user#a@example.com", "secret#db", "git#github.com"] {
+            writeln!(keys, "{}", json!({ "api_key_hash": { "S": name } })).unwrap();
+        }
+        assert_eq!(
+            compare(keys.path(), &API_KEYS, &Rows::new()).unwrap().missing,
+            1,
+            "secrets have no values any more"
+        );
         assert_eq!(compare(file.path(), &LOCKS, &Rows::new()).unwrap(), Compared { missing: 3, ..Compared::default() });
     }
 }

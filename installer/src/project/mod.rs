@@ -1,5 +1,6 @@
 //! `.runvoy.yaml`: what a project's commands need, and its runbook of named tasks.
 
+pub mod code;
 pub mod keys;
 pub mod schema;
 pub mod settings;

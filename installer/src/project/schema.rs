@@ -37,12 +37,12 @@ fn settings() -> Map<String, Value> {
         Kind::Time => json!({"type": ["integer", "string"], "pattern": "^([0-9]+|([0-9]+[hms])+)$", "minimum": 1}),
         Kind::Count => json!({"type": "integer", "minimum": 0}),
         Kind::Switch => json!({"type": "boolean"}),
+        Kind::Folder => json!({"type": ["boolean", "string"]}),
         Kind::Map => json!({"type": "object", "additionalProperties": {"type": ["string", "integer", "boolean"]}}),
     };
     let entry = |key: &super::keys::Key| {
         let mut schema = describe(key.kind);
-        let later = if key.works { "" } else { " (has no effect yet: a command with it is refused)" };
-        schema["description"] = format!("{}{later}", key.about).into();
+        schema["description"] = key.about.into();
         (key.name.to_owned(), schema)
     };
     KEYS.iter().map(entry).collect()

@@ -16,6 +16,7 @@ pub(crate) fn answers() -> Answers {
         spot: false,
         log_retention_days: 7,
         image: "public.ecr.aws/hashicorp/terraform:1.10.5".into(),
+        prepare_image: None,
         admin_email: "a@example.com".into(),
         zones: vec![],
         vpc_id: None,

@@ -103,11 +103,15 @@ fn each_role_has_its_grants_and_its_own_logs_only() {
 #[test]
 fn grants_name_only_what_the_template_has() {
     let template = rendered();
-    let resources = at(&template, "Resources");
+    let (resources, parameters) = (at(&template, "Resources"), at(&template, "Parameters"));
+    let tags: Vec<_> =
+        infra::API_GRANTS.iter().filter_map(|grant| grant.condition?.key.strip_prefix("aws:RequestTag/")).collect();
+    assert_eq!(tags, [infra::TAG]);
     for grant in infra::API_GRANTS.iter().chain(infra::EVENTS_GRANTS) {
         for part in grant.resources.iter().flat_map(|resource| resource.split("${").skip(1)) {
             let logical = part.split(['}', '.']).next().unwrap();
-            assert!(logical.starts_with("AWS::") || resources.get(logical).is_some(), "{logical} in {}", grant.sid);
+            let known = resources.get(logical).or_else(|| parameters.get(logical)).is_some();
+            assert!(logical.starts_with("AWS::") || known, "{logical} in {}", grant.sid);
         }
     }
 }
@@ -125,8 +129,10 @@ fn both_functions_get_every_variable() {
         variable::TASK_EXECUTION_ROLE_ARN,
         variable::TASK_ARCHITECTURE,
         variable::DEFAULT_IMAGE,
+        variable::PREPARE_IMAGE,
         variable::DEFAULT_SPOT,
         variable::EXECUTION_LOG_GROUP,
+        variable::BUCKET,
         variable::JWT_SECRET_ID,
         variable::WEB_UI_URL,
     ];

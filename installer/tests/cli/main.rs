@@ -2,6 +2,8 @@
 
 mod access;
 mod admin;
+mod admin_secrets;
+mod code;
 mod complete;
 mod configure;
 mod exec;

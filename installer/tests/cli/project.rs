@@ -171,13 +171,12 @@ fn unknown_keys_and_wrong_values_run_nothing() {
         ("env: {V: 1.10}\n", "`env` needs text for `V`", ""),
         ("lock: a\nlock: b\n", "is not YAML", "duplicate"),
         ("just text\n", "the file must be a mapping", ""),
-        ("repo: https://example.com/x.git\n", "`repo` (from `", "can't be used yet"),
-        ("tasks: {a: {command: x, secrets: {A: b}}}\n", "`secrets.A` (from task `a`", "nothing was run"),
+        ("ref: a\nbranch: b\n", "is given twice: `branch` is another word for `ref`", ""),
+        ("upload: 1\n", "`upload` must be `true`, `false` or a folder", ""),
     ] {
         let machine = Machine::using(&server).file(".runvoy.yaml", file);
         machine.run(&["exec", "@a"]).code(125).stdout("");
-        let words = if file.contains("secrets") { "@a" } else { "x" };
-        machine.run(&["exec", words]).code(125).stdout("").says(".runvoy.yaml`").says(problem).says(hint);
+        machine.run(&["exec", "x"]).code(125).stdout("").says(".runvoy.yaml`").says(problem).says(hint);
     }
     Machine::using(&server)
         .env("RUNVOY_TIMEOUT", "soon")

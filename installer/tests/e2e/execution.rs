@@ -85,6 +85,18 @@ fn commands_arrive_exactly_as_given() {
 }
 
 #[test]
+fn blank_lines_and_spaces_come_as_they_were_written() {
+    let world = World::get();
+    let text = "\n\nfirst\n\n \n  third\n\n\n";
+    let ran = world.run(&["exec", &format!("printf '{}'", text.replace('\n', "\\n"))]).code(0);
+    assert_eq!(ran.stdout, text);
+    // Time and again: the last line comes also where it has no end, whichever stream's mark is the first.
+    for _ in 0..10 {
+        assert_eq!(world.run(&["exec", "echo one; printf two"]).code(0).stdout, "one\ntwo\n");
+    }
+}
+
+#[test]
 fn a_timeout_ends_it() {
     let world = World::get();
     let ran = world.run(&["exec", "--timeout", "1s", "echo begun; exec sleep 60"]).code(124);

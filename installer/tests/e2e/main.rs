@@ -2,12 +2,15 @@
 
 mod access;
 mod account;
+mod aliases;
 mod api;
 mod audit;
 mod browser;
 mod by_hand;
 mod choices;
 mod ci;
+#[cfg(target_os = "linux")]
+mod code;
 mod contract;
 mod costs;
 mod crash;
@@ -24,6 +27,8 @@ mod destroy_stacks;
 mod destroy_terminal;
 mod examples;
 mod execution;
+#[cfg(target_os = "linux")]
+mod forge;
 mod http;
 mod idempotency;
 mod interrupts;
@@ -46,6 +51,7 @@ mod stacks;
 mod states;
 mod terminal;
 mod update;
+mod uploads;
 mod viewer;
 mod weather;
 mod world;

@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Invalid, fargate, id::ExecutionId, image, lock, status::Status, timeout::Timeout};
+use crate::{
+    error::Invalid, fargate, id::ExecutionId, image, lock, repo, secret, status::Status, timeout::Timeout,
+    upload::UploadRef,
+};
 
-/// The longest command that travels in the task's overrides, in bytes.
-pub const MAX_COMMAND_BYTES: usize = 4096;
+/// The longest command, in bytes.
+pub const MAX_COMMAND_BYTES: usize = 200 * 1024;
+
+/// The longest command that travels in the task's overrides, in bytes. A longer one goes through the bucket.
+pub const MAX_INLINE_COMMAND_BYTES: usize = 4096;
 
 /// The longest value of one environment variable, in bytes.
 pub const MAX_ENV_VALUE_BYTES: usize = 4096;
@@ -25,9 +31,30 @@ pub struct ExecutionRequest {
     /// The container image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// The git repository that it runs in: see [`repo::Remote::parse`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repo: Option<String>,
+    /// The branch, tag or full commit id of `repo`; its default branch if left out.
+    #[serde(default, rename = "ref", alias = "branch", skip_serializing_if = "Option::is_none")]
+    pub git_ref: Option<String>,
+    /// The folder of `repo` or `upload` that it runs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// With the repositories that `repo` names as its submodules.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub submodules: bool,
+    /// With the large files that `repo` keeps in Git LFS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lfs: bool,
+    /// Files of the caller's own, in the place of a repository; sent before by `POST /uploads`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<UploadRef>,
     /// Added to the command's environment.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// Secrets in the command's environment: their aliases, by variable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
     /// Held from launch until the task has stopped; no other execution runs under it meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<String>,
@@ -43,6 +70,9 @@ pub struct ExecutionRequest {
     /// MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<u32>,
+    /// Storage in GiB, from 21 to 200; 20 if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<u32>,
     /// Spare capacity: cheaper, and may be interrupted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spot: Option<bool>,
@@ -63,8 +93,38 @@ impl ExecutionRequest {
         } else if self.wait_lock.is_some() {
             return Err(Invalid::new("wait_lock", "is for a `lock`, and there is none"));
         }
+        self.validate_code()?;
         fargate::size(self.cpu, self.memory)?;
-        self.env.iter().try_for_each(|(name, value)| validate_env(name, value))
+        self.disk.map_or(Ok(()), fargate::validate_disk)?;
+        self.env.iter().try_for_each(|(name, value)| validate_env(name, value))?;
+        secret::validate(&self.secrets, &self.env)
+    }
+
+    /// Whether it runs with code of its own, from a repository or an upload.
+    pub fn has_code(&self) -> bool {
+        self.repo.is_some() || self.upload.is_some()
+    }
+
+    fn validate_code(&self) -> Result<(), Invalid> {
+        if let Some(url) = &self.repo {
+            repo::Remote::parse(url).map_err(|problem| Invalid::new("repo", problem))?;
+        }
+        if let Some(upload) = &self.upload {
+            let nested = |invalid: Invalid| Invalid::new("upload", format!("`{}` {}", invalid.field, invalid.problem));
+            upload.validate().map_err(nested)?;
+        }
+        if self.repo.is_some() && self.upload.is_some() {
+            return Err(Invalid::new("upload", "takes the place of `repo`: give one of them"));
+        }
+        let of_repo = [("ref", self.git_ref.is_some()), ("submodules", self.submodules), ("lfs", self.lfs)];
+        if let Some((field, _)) = of_repo.into_iter().find(|(_, given)| *given && self.repo.is_none()) {
+            return Err(Invalid::new(field, "is for a `repo`, and there is none"));
+        }
+        if self.path.is_some() && !self.has_code() {
+            return Err(Invalid::new("path", "is a folder of `repo` or `upload`, and there is neither"));
+        }
+        self.git_ref.as_deref().map_or(Ok(()), repo::validate_ref)?;
+        self.path.as_deref().map_or(Ok(()), repo::validate_path)
     }
 
     fn validate_command(&self) -> Result<(), Invalid> {
@@ -82,15 +142,22 @@ impl ExecutionRequest {
     }
 }
 
-fn validate_env(name: &str, value: &str) -> Result<(), Invalid> {
+/// Checks the name of a variable that `field` sets.
+pub(crate) fn validate_env_name(field: &'static str, name: &str) -> Result<(), Invalid> {
     let shown = name.escape_debug();
     let word = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
     if name.is_empty() || name.as_bytes()[0].is_ascii_digit() || !name.bytes().all(word) {
-        return Err(Invalid::new("env", format!("has a name that no shell can read: `{shown}`")));
+        return Err(Invalid::new(field, format!("has a name that no shell can read: `{shown}`")));
     }
     if name.starts_with(RESERVED_ENV_PREFIX) {
-        return Err(Invalid::new("env", format!("must not set `{shown}`: `{RESERVED_ENV_PREFIX}*` is runvoy's own")));
+        return Err(Invalid::new(field, format!("must not set `{shown}`: `{RESERVED_ENV_PREFIX}*` is runvoy's own")));
     }
+    Ok(())
+}
+
+fn validate_env(name: &str, value: &str) -> Result<(), Invalid> {
+    validate_env_name("env", name)?;
+    let shown = name.escape_debug();
     if value.len() > MAX_ENV_VALUE_BYTES || value.contains('\0') {
         let problem = format!("has a value of more than {MAX_ENV_VALUE_BYTES} bytes or with a NUL: `{shown}`");
         return Err(Invalid::new("env", problem));
@@ -124,13 +191,35 @@ pub struct Execution {
     pub status: Status,
     /// Who started it.
     pub user_email: String,
-    /// What it runs.
+    /// What it runs; in lists, its first [`MAX_INLINE_COMMAND_BYTES`] bytes.
     pub command: String,
     /// In which image.
     pub image: String,
     /// Under which of the deployment's task roles, where it is not the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_role: Option<String>,
+    /// In which git repository. This and the other fields about code, secrets and disk are in the reply for this one
+    /// execution only, not in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repo: Option<String>,
+    /// The branch, tag or commit that was asked for.
+    #[serde(default, rename = "ref", skip_serializing_if = "Option::is_none")]
+    pub git_ref: Option<String>,
+    /// The folder of its code that it runs in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Whether it has the repository's submodules.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub submodules: bool,
+    /// Whether it has the repository's large files.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lfs: bool,
+    /// The archive that it runs with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<UploadRef>,
+    /// The aliases of its secrets, by variable.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
     /// Under which lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock_name: Option<String>,
@@ -176,6 +265,9 @@ pub struct Execution {
     pub cpu: u32,
     /// MiB.
     pub memory: u32,
+    /// GiB, where it is more than the usual 20.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk: Option<u32>,
     /// How long the command may run, in seconds.
     pub timeout_seconds: u32,
     /// Whether it runs on spare capacity.
@@ -224,7 +316,7 @@ mod tests {
     fn the_broken_field_is_named() {
         use serde_json::json;
         assert_eq!(field(json!({"command": " \n"})), "command");
-        assert_eq!(field(json!({"command": "x".repeat(4097)})), "command");
+        assert_eq!(field(json!({"command": "x".repeat(MAX_COMMAND_BYTES + 1)})), "command");
         assert_eq!(field(json!({"command": "a\0b"})), "command");
         assert_eq!(field(json!({"command": "x", "lock": "in\u{7}fra"})), "lock");
         assert_eq!(field(json!({"command": "x", "image": "a b"})), "image");
@@ -232,6 +324,33 @@ mod tests {
         assert_eq!(field(json!({"command": "x", "memory": 3})), "memory");
         assert_eq!(field(json!({"command": "x", "env": {"RUNVOY_LOCK_FENCE": "1"}})), "env");
         assert_eq!(field(json!({"command": "x", "env": {"A-B": "1"}})), "env");
+        assert_eq!(field(json!({"command": "x", "disk": 20})), "disk");
+        assert_eq!(field(json!({"command": "x", "disk": 201})), "disk");
+        assert_eq!(field(json!({"command": "x", "secrets": {"A": "/"}})), "secrets");
+        assert_eq!(field(json!({"command": "x", "secrets": {"A": "b"}, "env": {"A": "1"}})), "secrets");
+    }
+
+    #[test]
+    fn code_comes_from_one_place() {
+        use serde_json::json;
+        let (repo, upload) = ("https://github.com/acme/infra", json!({"sha256": "0a".repeat(32), "size": 1}));
+        for good in [
+            json!({"command": "x", "repo": repo, "branch": "main", "path": "prod", "submodules": true, "lfs": true}),
+            json!({"command": "x", "upload": upload, "path": "prod"}),
+        ] {
+            let request: ExecutionRequest = serde_json::from_value(good).unwrap();
+            assert_eq!(request.validate(), Ok(()));
+            assert!(request.has_code());
+        }
+        assert_eq!(field(json!({"command": "x", "repo": "file:///x"})), "repo");
+        assert_eq!(field(json!({"command": "x", "repo": repo, "upload": upload})), "upload");
+        assert_eq!(field(json!({"command": "x", "upload": {"sha256": "x", "size": 1}})), "upload");
+        assert_eq!(field(json!({"command": "x", "repo": repo, "ref": "-x"})), "ref");
+        assert_eq!(field(json!({"command": "x", "upload": upload, "ref": "main"})), "ref");
+        assert_eq!(field(json!({"command": "x", "submodules": true})), "submodules");
+        assert_eq!(field(json!({"command": "x", "lfs": true})), "lfs");
+        assert_eq!(field(json!({"command": "x", "path": "prod"})), "path");
+        assert_eq!(field(json!({"command": "x", "repo": repo, "path": "../x"})), "path");
     }
 
     #[test]

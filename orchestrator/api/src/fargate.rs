@@ -41,6 +41,16 @@ pub fn size(cpu: Option<u32>, memory: Option<u32>) -> Result<(u32, u32), Invalid
     Ok((cpu, memory))
 }
 
+/// Checks a task's storage, in GiB. Every task has 20, and pays for what it has beyond.
+///
+/// Source: Amazon ECS developer guide, "Fargate task ephemeral storage".
+pub fn validate_disk(gib: u32) -> Result<(), Invalid> {
+    if (21..=200).contains(&gib) {
+        return Ok(());
+    }
+    Err(Invalid::new("disk", format!("must be 21 to 200 GiB, not {gib}; without it, there are 20")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{argv, error::Invalid, execution::Execution, infra::DEFAULT_TASK_ROLE, timeout::Timeout};
+use crate::{argv, error::Invalid, execution::Execution, infra::DEFAULT_TASK_ROLE, repo::Remote, timeout::Timeout};
 
 /// The rules for one user. What is left out is not restricted.
 ///
@@ -40,6 +40,13 @@ pub struct Policy {
     /// number. They run without a shell, word by word: patterns over a shell's text would be no boundary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commands: Option<Vec<String>>,
+    /// The repositories that may be run from, such as `github.com/acme/*`. With them, nothing runs from an upload, which
+    /// could be anything. With `commands`, no repository unless it is here: what is in it decides what they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repositories: Option<Vec<String>>,
+    /// The aliases of the secrets that may be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<Vec<String>>,
     /// The names of the environment variables that may be set. With `commands`, none unless they are here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub env: Option<Vec<String>>,
@@ -63,8 +70,14 @@ impl Refusal {
 impl Policy {
     /// Checks that the rules make sense together.
     pub fn validate(&self) -> Result<(), Invalid> {
-        let lists =
-            [("images", &self.images), ("locks", &self.locks), ("task_roles", &self.task_roles), ("env", &self.env)];
+        let lists = [
+            ("images", &self.images),
+            ("locks", &self.locks),
+            ("task_roles", &self.task_roles),
+            ("env", &self.env),
+            ("repositories", &self.repositories),
+            ("secrets", &self.secrets),
+        ];
         for (name, list) in lists {
             if list.iter().flatten().any(|pattern| pattern.is_empty() || pattern.len() > 512) {
                 return Err(Invalid::new(name, "has a pattern that is empty or longer than 512 bytes"));
@@ -96,8 +109,8 @@ impl Policy {
     /// Checks a launch, and tells how its command is to be run where it must not go through a shell.
     pub fn check<'a>(
         &self,
-        execution: &Execution,
-        mut env: impl Iterator<Item = &'a String>,
+        execution: &'a Execution,
+        env: impl Iterator<Item = &'a String>,
     ) -> Result<Option<String>, Refusal> {
         let refuse =
             |rule, what: String| Err(Refusal::new(rule, format!("your policy's `{rule}` does not allow {what}")));
@@ -124,9 +137,23 @@ impl Policy {
             }
         }
         let nothing = Vec::new();
-        let names = self.env.as_ref().or(self.commands.is_some().then_some(&nothing));
-        if let Some(name) = env.find(|name| !allows(names, name)) {
+        let unless_listed = |list: &'_ Option<Vec<String>>| match list {
+            None if self.commands.is_some() => Some(nothing.clone()),
+            list => list.clone(),
+        };
+        let (names, repositories) = (unless_listed(&self.env), unless_listed(&self.repositories));
+        if let Some(name) = env.chain(execution.secrets.keys()).find(|name| !allows(names.as_ref(), name)) {
             return refuse("env", format!("the variable `{name}`"));
+        }
+        if execution.upload.is_some() && repositories.is_some() {
+            return refuse("repositories", "an upload, which could be anything".to_owned());
+        }
+        let remote = execution.repo.as_deref().and_then(|url| Remote::parse(url).ok());
+        if let Some(remote) = remote.filter(|remote| !allows(repositories.as_ref(), &remote.name)) {
+            return refuse("repositories", format!("the repository `{}`", remote.name));
+        }
+        if let Some(alias) = execution.secrets.values().find(|alias| !allows(self.secrets.as_ref(), alias)) {
+            return refuse("secrets", format!("the secret `{alias}`"));
         }
         self.commands.as_deref().map(|patterns| without_shell(patterns, &execution.command)).transpose()
     }
@@ -159,7 +186,7 @@ fn allows(patterns: Option<&Vec<String>>, name: &str) -> bool {
 }
 
 /// `*` stands for any run of characters, everything else for itself.
-fn matches(pattern: &str, name: &str) -> bool {
+pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(mut left) = name.strip_prefix(start) else { return false };
     let mut parts = rest.split('*').peekable();
@@ -178,13 +205,15 @@ fn matches(pattern: &str, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::upload::UploadRef;
     use serde_json::json;
 
     fn execution(command: &str) -> Execution {
         serde_json::from_value(json!({
             "execution_id": "exec_20251026143210_a1b2c3", "status": "starting", "user_email": "a@example.com",
             "command": command, "image": "team/tool:1", "lock_name": "prod/db", "started_at": "2025-10-26T14:32:10Z",
-            "cpu": 1024, "memory": 2048, "timeout_seconds": 3600
+            "cpu": 1024, "memory": 2048, "timeout_seconds": 3600,
+            "repo": "git@github.com:acme/infra.git", "secrets": {"DB": "db-prod"}
         }))
         .unwrap()
     }
@@ -212,7 +241,12 @@ mod tests {
             (json!({"task_roles": ["deploy", "ops*"]}), Some("task_roles")),
             (json!({"task_roles": ["default"]}), None),
             (json!({"env": ["STAGE"]}), Some("env")),
-            (json!({"env": ["ST*", "PATH"]}), None),
+            (json!({"env": ["ST*", "PATH", "DB"]}), None),
+            (json!({"env": ["STAGE", "PATH"]}), Some("env")),
+            (json!({"repositories": ["github.com/acme/*"], "secrets": ["db-*"]}), None),
+            (json!({"repositories": ["github.com/other/*"]}), Some("repositories")),
+            (json!({"repositories": []}), Some("repositories")),
+            (json!({"secrets": ["other"]}), Some("secrets")),
         ];
         for (rules, expected) in cases {
             assert_eq!(rule(rules.clone(), "true", &["STAGE", "PATH"]), expected, "{rules}");
@@ -238,7 +272,9 @@ mod tests {
 
     #[test]
     fn commands_are_words_not_shell_text() {
-        let rules = || json!({"images": ["*"], "commands": ["terraform plan **", "make *", "true"]});
+        let known = json!(["github.com/acme/infra"]);
+        let commands = ["terraform plan **", "make *", "true"];
+        let rules = || json!({"images": ["*"], "env": ["DB"], "repositories": known, "commands": commands});
         for allowed in ["true", "terraform plan", "terraform plan -out 'a b'", "make 'x; y'"] {
             assert_eq!(rule(rules(), allowed, &[]), None, "{allowed}");
         }
@@ -257,7 +293,15 @@ mod tests {
         }
         // A variable such as PATH or LD_PRELOAD would make another command of it.
         assert_eq!(rule(rules(), "true", &["PATH"]), Some("env"));
-        let run = policy(rules()).check(&execution("make 'it'\"'s\""), [].iter()).unwrap();
+        // Code that nobody vouches for would, too.
+        let mut unlisted = rules();
+        unlisted.as_object_mut().unwrap().remove("repositories");
+        assert_eq!(rule(unlisted, "true", &[]), Some("repositories"));
+        let upload = UploadRef { sha256: "0a".repeat(32), size: 1 };
+        let uploaded = Execution { repo: None, upload: Some(upload), ..execution("true") };
+        assert_eq!(policy(rules()).check(&uploaded, [].iter()).unwrap_err().rule, "repositories");
+        let make = execution("make 'it'\"'s\"");
+        let run = policy(rules()).check(&make, [].iter()).unwrap();
         assert_eq!(run.as_deref(), Some(r"exec 'make' 'it'\''s'"));
     }
 

@@ -69,7 +69,8 @@ fn requests() {
                     && request.lock.as_deref().is_none_or(|name| lock::validate(name).is_ok())
             );
             let env = request.env.clone();
-            RunTask::new("runvoy-0".into(), &execution(request), env).fenced(u64::MAX).fits();
+            let line = request.command.clone();
+            RunTask::new(&execution(request), line, env).fenced(u64::MAX).fits();
         }
         if let Some(request) = read::<UserRequest>(&bytes) {
             let _ = user::validate_email(&request.email);

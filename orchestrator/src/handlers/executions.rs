@@ -26,7 +26,7 @@ use crate::{
     origin::Origin,
     queue, repair,
     store::{
-        audit, executions,
+        audit, commands, executions,
         history::{self, Filter},
         idempotency::Attempt,
         keys::Caller,
@@ -97,8 +97,13 @@ async fn found(app: &App, id: &str) -> Result<Row> {
 /// Every viewer sees what ran; only the log is the owner's.
 pub async fn get(State(app): Context, headers: HeaderMap, Path(id): Path<String>) -> Result<Json<ExecutionDetails>> {
     let caller = auth::caller(&app, &headers, Role::Viewer).await?;
-    let row = found(&app, &id).await?;
-    let execution = repair::look(&app, row).await?.execution;
+    let mut row = repair::look(&app, found(&app, &id).await?).await?;
+    if row.has_long_command
+        && let Some(command) = commands::get(&app, row.id()).await?
+    {
+        row.execution.command = command;
+    }
+    let execution = row.execution;
     let log_url = if caller.may_read(&execution.user_email) {
         Some(Origin::of(&headers).log_link(&app, &execution.execution_id).await?)
     } else {

@@ -7,6 +7,8 @@ pub mod executions;
 pub mod general;
 pub mod locks;
 pub mod logs;
+pub mod secrets;
+pub mod uploads;
 pub mod users;
 
 use std::sync::Arc;

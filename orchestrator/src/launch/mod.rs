@@ -15,11 +15,12 @@ mod refuse;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use runvoy_api::{
     error::ErrorCode,
-    execution::Execution,
+    execution::{Execution, MAX_INLINE_COMMAND_BYTES},
     fargate,
     id::rfc3339,
     infra::DEFAULT_TASK_ROLE,
     lock::{MAX_WAITERS, Waiter},
+    repo::Remote,
     status::Status,
     timeout::Timeout,
     user::Role,
@@ -36,12 +37,13 @@ use crate::{
     error::{ApiError, Result},
     queue, start,
     store::{
-        audit, executions,
+        audit, commands, executions,
         idempotency::First,
         keys, locks,
         transaction::{self, Outcome},
+        uploads,
     },
-    task_definition,
+    task_definition::Definition,
     tasks::RunTask,
 };
 
@@ -61,8 +63,10 @@ pub async fn launch(app: &App, ask: &Ask<'_>) -> Result<Execution> {
             return Err(refuse::draining(app, &seen));
         }
         let execution = plan(app, ask, &seen).await?;
-        let task = render(app, ask, &seen, &execution)?;
+        refuse::unknown_secret(ask, &seen)?;
+        let task = render(app, ask, &seen, &execution).await?;
         refuse::beyond_share(app, &seen).await?;
+        refuse::missing_upload(app, &execution).await?;
         if record(app, ask, &seen, &execution, &task).await? {
             let start = async {
                 if execution.status == Status::Queued { Ok(()) } else { start::start(app, &execution, &task).await }
@@ -106,6 +110,13 @@ async fn plan(app: &App, ask: &Ask<'_>, seen: &Seen) -> Result<Execution> {
         image: (request.image.clone().or_else(|| seen.config.default_image.clone()))
             .unwrap_or_else(|| app.deployment.default_image.clone()),
         task_role: task_role(ask, seen),
+        repo: refuse::reachable(ask, seen)?,
+        git_ref: request.git_ref.clone(),
+        path: request.path.clone(),
+        submodules: request.submodules,
+        lfs: request.lfs,
+        upload: request.upload.clone(),
+        secrets: request.secrets.clone(),
         lock_fence: fence,
         lock_name: request.lock.clone(),
         started_at: execution_id.started_at(),
@@ -122,6 +133,7 @@ async fn plan(app: &App, ask: &Ask<'_>, seen: &Seen) -> Result<Execution> {
         log_stream_name: None,
         cpu,
         memory,
+        disk: request.disk,
         timeout_seconds: request.timeout.or(seen.config.default_timeout).unwrap_or(Timeout::DEFAULT).seconds(),
         // Being interrupted half-way is worst under a lock, so a lock asks for it by name.
         spot: request.spot.unwrap_or(app.deployment.default_spot && request.lock.is_none()),
@@ -136,28 +148,47 @@ fn task_role(ask: &Ask<'_>, seen: &Seen) -> Option<String> {
 }
 
 /// What its task is to be asked for with, if the user's policy allows it.
-fn render(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution) -> Result<RunTask> {
+async fn render(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution) -> Result<RunTask> {
     let checked = seen.policy.as_ref().map(|policy| policy.check(execution, ask.request.env.keys())).transpose();
     let line = checked.map_err(|refusal| {
         let error = ApiError::new(ErrorCode::Forbidden, refusal.message).detail("rule", refusal.rule);
         error.hint("`runvoy whoami --json` shows your policy; an admin can change it")
     })?;
     let role = app.deployment.task_role(execution.task_role.as_deref()).ok_or_else(|| refuse::task_role(app))?;
-    let family = task_definition::family(&app.deployment, &execution.image, role);
-    let mut task = RunTask::new(family, execution, ask.request.env.clone());
-    if let Some(line) = line.flatten() {
-        task = task.running(line);
-    }
+    let line = line.flatten().unwrap_or_else(|| execution.command.clone());
+    let mut task = RunTask::new(execution, line, ask.request.env.clone());
     // One that waits gets its fence later: it must fit then, too.
-    let longest = if execution.lock_name.is_some() { task.clone().fenced(u64::MAX) } else { task.clone() };
-    if !longest.fits() {
-        let message = "`command` and `env` together are longer than ECS takes: 8192 characters as JSON";
-        return Err(ApiError::new(ErrorCode::InvalidRequest, message).detail("field", "command"));
+    let fits = |task: &RunTask| {
+        if execution.lock_name.is_some() { task.clone().fenced(u64::MAX).fits() } else { task.fits() }
+    };
+    if task.line().len() > MAX_INLINE_COMMAND_BYTES || !fits(&task) {
+        let (key, sha256) = uploads::put_command(app, task.line()).await?;
+        task = task.bringing(&key, &sha256);
+        if !fits(&task) {
+            let message = "`env` is longer than ECS takes: about 8000 characters as JSON, fewer with code to bring";
+            return Err(ApiError::new(ErrorCode::InvalidRequest, message).detail("field", "env"));
+        }
     }
+    task.definition = define(seen, execution, role, task.prepare.is_some());
+    task.family = task.definition.family(&app.deployment);
     Ok(match execution.lock_fence {
         Some(fence) => task.fenced(fence),
         None => task,
     })
+}
+
+/// What its task is made of. A credential is given where it is of use: for this repository, by this transport.
+fn define(seen: &Seen, execution: &Execution, role: &str, prepared: bool) -> Definition {
+    let arn = |(name, alias): (&String, &String)| Some((name.clone(), seen.secrets.get(alias)?.clone()));
+    let remote = execution.repo.as_deref().and_then(|url| Remote::parse(url).ok());
+    let known = seen.git.as_ref().filter(|known| remote.is_some_and(|it| it.transport == known.kind.transport()));
+    Definition {
+        image: execution.image.clone(),
+        task_role: role.to_owned(),
+        secrets: execution.secrets.iter().filter_map(arn).collect(),
+        prepared,
+        git_credential: known.and_then(|known| known.arn.clone()),
+    }
 }
 
 /// Writes the row and all that belongs to it, all or none; `false` if the lock changed hands meanwhile, or if another
@@ -165,9 +196,10 @@ fn render(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution) -> Resul
 async fn record(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution, task: &RunTask) -> Result<bool> {
     let id = &execution.execution_id;
     let details = json!({
-        "command": execution.command, "image": execution.image, "lock": execution.lock_name,
+        "command": commands::start(&execution.command), "image": execution.image, "lock": execution.lock_name,
         "task_role": execution.task_role,
         "timeout_seconds": execution.timeout_seconds, "wait_until": execution.wait_until,
+        "repo": execution.repo, "ref": execution.git_ref, "upload": execution.upload, "secrets": execution.secrets,
     });
     let entry = audit::Entry {
         actor: &execution.user_email,
@@ -178,6 +210,9 @@ async fn record(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution, ta
         details,
     };
     let mut items = vec![executions::put(app, execution, task)?, audit::append(app, &entry)?];
+    if commands::is_long(&execution.command) {
+        items.push(commands::put(app, execution)?);
+    }
     if let Some(attempt) = ask.attempt {
         items.push(attempt.remember(app, id)?);
     }

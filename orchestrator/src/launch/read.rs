@@ -1,5 +1,7 @@
 //! A launch's first step: everything that decides on it, in one consistent read.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use anyhow::Context;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use runvoy_api::{
@@ -7,6 +9,7 @@ use runvoy_api::{
     execution::ExecutionRequest,
     infra::{KeyRow, LOCKS, Sentinel},
     policy::Policy,
+    repo::Remote,
 };
 
 use crate::{
@@ -17,7 +20,7 @@ use crate::{
         idempotency::{Attempt, First},
         item::{Item, Read, s},
         keys::Caller,
-        locks, settings,
+        locks, secrets, settings,
     },
 };
 
@@ -38,6 +41,10 @@ pub struct Seen {
     pub policy: Option<Policy>,
     pub lock: locks::Seen,
     pub first: Option<First>,
+    /// The ARNs of the secrets that are asked for and there, by alias.
+    pub secrets: BTreeMap<String, String>,
+    /// The credential of the repository's host, if it is for this repository.
+    pub git: Option<secrets::Known>,
 }
 
 pub async fn read(app: &App, ask: &Ask<'_>) -> Result<Seen> {
@@ -47,7 +54,13 @@ pub async fn read(app: &App, ask: &Ask<'_>) -> Result<Seen> {
     };
     let one = |name: &str, value: &str| Item::from([(name.to_owned(), s(value))]);
     let deployment = &app.deployment;
-    let api_keys = keys(vec![one(KeyRow::HASH, ask.key_hash), one(KeyRow::HASH, Sentinel::CONFIG)])?;
+    let remote = ask.request.repo.as_deref().and_then(|url| Remote::parse(url).ok());
+    // A read that names a row twice is refused.
+    let aliases: BTreeSet<&String> = ask.request.secrets.values().collect();
+    let mut hashes = vec![ask.key_hash.to_owned(), Sentinel::CONFIG.to_owned()];
+    hashes.extend(aliases.iter().map(|alias| Sentinel::secret(alias)));
+    hashes.extend(remote.iter().map(|remote| Sentinel::git(&remote.host)));
+    let api_keys = keys(hashes.iter().map(|hash| one(KeyRow::HASH, hash)).collect())?;
     let mut request = app.dynamodb.batch_get_item().request_items(&deployment.api_keys, api_keys);
     if let Some(lock) = &ask.request.lock {
         request = request.request_items(&deployment.locks, keys(vec![one(LOCKS.partition, lock)])?);
@@ -67,7 +80,14 @@ pub async fn read(app: &App, ask: &Ask<'_>) -> Result<Seen> {
     let settings = key_row(Sentinel::CONFIG);
     let mut config = settings::from_row(settings)?.0;
     config.draining |= settings.is_some_and(|row| row.flag(Sentinel::DRAINING));
+    let arn = |alias: &String| Some((alias.clone(), secrets::arn(key_row(&Sentinel::secret(alias))?)?));
+    let git = remote.and_then(|remote| {
+        let known = secrets::Known::from_row(key_row(&Sentinel::git(&remote.host))?)?;
+        (known.arn.is_some() && remote.is_among(&known.repositories)).then_some(known)
+    });
     Ok(Seen {
+        secrets: aliases.into_iter().filter_map(arn).collect(),
+        git,
         policy: caller.policy()?,
         caller,
         config,

@@ -2,15 +2,17 @@
 
 use runvoy_api::{
     error::{ErrorCode, Invalid, LockHeld},
+    execution::Execution,
     infra::DEFAULT_TASK_ROLE,
     lock::MAX_WAITERS,
+    repo::{Remote, Transport},
 };
 
 use super::read::{Ask, Seen};
 use crate::{
     app::App,
     error::{ApiError, Result},
-    store::history,
+    store::{history, uploads},
 };
 
 /// How many executions a user may have under way: counted only where there is such a rule, and by an index that lags
@@ -50,6 +52,40 @@ pub fn task_role(app: &App) -> ApiError {
     let known = [&[DEFAULT_TASK_ROLE], &known[..]].concat().join("`, `");
     let problem = format!("is none of this deployment's: `{known}`");
     ApiError::from(Invalid::new("task_role", problem)).hint("an admin adds one with `runvoy init --update --task-role`")
+}
+
+/// Whether every secret that is asked for is there: a task that asks for another one would fail without a word on which.
+pub fn unknown_secret(ask: &Ask<'_>, seen: &Seen) -> Result<()> {
+    match ask.request.secrets.values().find(|alias| !seen.secrets.contains_key(*alias)) {
+        Some(alias) => Err(ApiError::from(Invalid::new("secrets", format!("names `{alias}`, which is not set")))
+            .hint(format!("an admin sets it: `runvoy admin secrets set {alias}`"))),
+        None => Ok(()),
+    }
+}
+
+/// Whether its files are there, for as long as they will be needed: one more call, for those that bring files.
+pub async fn missing_upload(app: &App, execution: &Execution) -> Result<()> {
+    let Some(upload) = &execution.upload else { return Ok(()) };
+    let key = uploads::key(&execution.user_email, upload);
+    if uploads::is_there(app, &key, upload).await? {
+        return Ok(());
+    }
+    Err(ApiError::from(Invalid::new("upload", "is not there")).hint("send it first: `POST /uploads` says where to"))
+}
+
+/// The repository's address by the transport that this deployment can reach it by: people's own clones have either, and
+/// what a credential is decides which one works. Without one, only public repositories can be read, by https.
+pub fn reachable(ask: &Ask<'_>, seen: &Seen) -> Result<Option<String>> {
+    let Some(url) = &ask.request.repo else { return Ok(None) };
+    let remote = Remote::parse(url).map_err(|problem| Invalid::new("repo", problem))?;
+    let wanted = seen.git.as_ref().map_or(Transport::Https, |known| known.kind.transport());
+    let other = if remote.transport == wanted { None } else { remote.over(wanted) };
+    if other.is_none() && remote.transport != wanted && remote.transport == Transport::Ssh {
+        let (host, problem) = (&remote.host, "needs an ssh key, and this deployment has none");
+        return Err(ApiError::from(Invalid::new("repo", format!("on `{host}` {problem}")))
+            .hint(format!("an admin sets it: `runvoy admin git-credentials set {host} --ssh-key FILE`")));
+    }
+    Ok(Some(other.unwrap_or_else(|| url.clone())))
 }
 
 /// The refusal that names who is in the way, with a link to their log; it opens only for those who may read that log.

@@ -13,6 +13,7 @@ use runvoy_api::{
 use time::OffsetDateTime;
 
 use super::{
+    commands,
     item::{self, Item, bool, n, s},
     row::{Row, row},
 };
@@ -43,7 +44,10 @@ pub fn put(app: &App, new: &Execution, task: &RunTask) -> anyhow::Result<Transac
     set("started_at", s(&new.started_at));
     set("status", s(new.status.as_str()));
     set("user_email", s(&new.user_email));
-    set("command", s(&new.command));
+    set("command", s(commands::start(&new.command)));
+    if commands::is_long(&new.command) {
+        set("has_long_command", bool(true));
+    }
     set("image", s(&new.image));
     set("cpu", n(new.cpu));
     set("memory", n(new.memory));
@@ -55,6 +59,23 @@ pub fn put(app: &App, new: &Execution, task: &RunTask) -> anyhow::Result<Transac
     }
     if let Some(role) = &new.task_role {
         set("task_role", s(role));
+    }
+    let texts = [("repo", &new.repo), ("git_ref", &new.git_ref), ("path", &new.path)];
+    for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text.as_ref()?))) {
+        set(name, s(text));
+    }
+    for (name, _) in [("submodules", new.submodules), ("lfs", new.lfs)].into_iter().filter(|(_, given)| *given) {
+        set(name, bool(true));
+    }
+    if let Some(upload) = &new.upload {
+        set("upload_sha256", s(&upload.sha256));
+        set("upload_size", n(upload.size));
+    }
+    if !new.secrets.is_empty() {
+        set("secrets", item::texts(&new.secrets));
+    }
+    if let Some(disk) = new.disk {
+        set("disk", n(disk));
     }
     if let Some(fence) = new.lock_fence {
         set("lock_fence", n(fence));

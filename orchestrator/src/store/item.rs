@@ -1,6 +1,6 @@
 //! Reading and building DynamoDB items.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use runvoy_api::infra::KeyRow;
@@ -19,6 +19,10 @@ pub fn bool(value: bool) -> AttributeValue {
     AttributeValue::Bool(value)
 }
 
+pub fn texts(values: &BTreeMap<String, String>) -> AttributeValue {
+    AttributeValue::M(values.iter().map(|(name, value)| (name.clone(), s(value))).collect())
+}
+
 /// Starts an item: every row carries the version of its layout.
 pub fn new() -> Item {
     HashMap::from([(KeyRow::SCHEMA.to_owned(), n(KeyRow::SCHEMA_VERSION))])
@@ -29,6 +33,7 @@ pub trait Read {
     fn text(&self, name: &str) -> Option<&str>;
     fn flag(&self, name: &str) -> bool;
     fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T>;
+    fn texts(&self, name: &str) -> BTreeMap<String, String>;
     fn owned(&self, name: &str) -> Option<String> {
         self.text(name).map(str::to_owned)
     }
@@ -45,5 +50,11 @@ impl Read for Item {
 
     fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
         self.get(name)?.as_n().ok()?.parse().ok()
+    }
+
+    fn texts(&self, name: &str) -> BTreeMap<String, String> {
+        let map = self.get(name).and_then(|value| value.as_m().ok());
+        let text = |(name, value): (&String, &AttributeValue)| Some((name.clone(), value.as_s().ok()?.clone()));
+        map.into_iter().flatten().filter_map(text).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! The tables: rows, and the conditional writes that keep them true.
 
 pub mod audit;
+pub mod commands;
 pub mod costs;
 pub mod executions;
 pub mod history;
@@ -9,6 +10,8 @@ pub mod item;
 pub mod keys;
 pub mod locks;
 pub mod row;
+pub mod secrets;
 pub mod settings;
 pub mod transaction;
+pub mod uploads;
 pub mod users;

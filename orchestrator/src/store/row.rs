@@ -4,6 +4,7 @@ use runvoy_api::{
     execution::Execution,
     id::{ExecutionId, parse_rfc3339},
     infra::EXECUTIONS,
+    upload::UploadRef,
 };
 use time::OffsetDateTime;
 
@@ -24,6 +25,8 @@ pub struct Row {
     pub stop_requested_by: Option<String>,
     /// When a sweep first saw it launched without a task.
     pub without_task_since: Option<OffsetDateTime>,
+    /// Whether `command` is only its start: see [`super::commands`].
+    pub has_long_command: bool,
     /// Only while it is queued.
     pub waiting: Option<Waiting>,
 }
@@ -45,6 +48,7 @@ impl Row {
             task_status: None,
             stop_requested_by: None,
             without_task_since: None,
+            has_long_command: false,
             waiting: None,
         }
     }
@@ -64,6 +68,13 @@ pub fn execution(row: &Item) -> Option<Execution> {
         command: row.owned("command")?,
         image: row.owned("image")?,
         task_role: row.owned("task_role"),
+        repo: row.owned("repo"),
+        git_ref: row.owned("git_ref"),
+        path: row.owned("path"),
+        submodules: row.flag("submodules"),
+        lfs: row.flag("lfs"),
+        upload: upload(row),
+        secrets: row.texts("secrets"),
         lock_name: row.owned("lock_name"),
         lock_fence: row.number("lock_fence"),
         started_at: execution_id.started_at(),
@@ -80,10 +91,15 @@ pub fn execution(row: &Item) -> Option<Execution> {
         task_arn,
         cpu: row.number("cpu")?,
         memory: row.number("memory")?,
+        disk: row.number("disk"),
         timeout_seconds: row.number("timeout_seconds")?,
         spot: row.flag("spot"),
         execution_id,
     })
+}
+
+fn upload(row: &Item) -> Option<UploadRef> {
+    Some(UploadRef { sha256: row.owned("upload_sha256")?, size: row.number("upload_size")? })
 }
 
 /// The whole row.
@@ -95,11 +111,16 @@ pub fn row(item: &Item) -> Option<Row> {
         task_status: item.owned("task_status"),
         stop_requested_by: item.owned("stop_requested_by"),
         without_task_since: item.text("without_task_since").and_then(parse_rfc3339),
+        has_long_command: item.flag("has_long_command"),
         waiting: waiting(item),
     })
 }
 
 fn waiting(item: &Item) -> Option<Waiting> {
-    let task = serde_json::from_str(item.text("run_task")?).ok()?;
+    let mut task: RunTask = serde_json::from_str(item.text("run_task")?).ok()?;
+    if task.definition.image.is_empty() {
+        // It was queued by a release that noted the family alone.
+        task.definition.image = item.owned("image")?;
+    }
     Some(Waiting { task, until: parse_rfc3339(item.text("wait_until")?)? })
 }

@@ -142,6 +142,11 @@ impl Sandbox {
         (self.engine.client().account(), &self.secret_key, &self.session_token)
     }
 
+    /// Has containers of this image find a variable that the image would set.
+    pub fn set_image_variable(&self, image: &str, name: &str, value: &str) {
+        self.fargate.set_image_variable(image, name, value);
+    }
+
     /// What callers of this sandbox meet with, for tests to change.
     pub fn script(&self) -> &Script {
         self.proxy.script()

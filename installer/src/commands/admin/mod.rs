@@ -2,11 +2,14 @@
 
 pub mod add_user;
 pub mod config;
+pub mod git_credentials;
 pub mod list_users;
 pub mod revoke_user;
 pub mod rotate_key;
+pub mod secrets;
 pub mod set_policy;
 pub mod set_role;
+mod value;
 
 use crate::error::Result;
 
@@ -27,6 +30,12 @@ pub enum Command {
     RevokeUser(revoke_user::Args),
     /// Show and change the deployment's settings
     Config(config::Args),
+    /// Secrets for commands, by alias
+    #[command(subcommand)]
+    Secrets(secrets::Command),
+    /// What private git repositories are read with
+    #[command(subcommand)]
+    GitCredentials(git_credentials::Command),
 }
 
 /// Runs it.
@@ -39,5 +48,7 @@ pub async fn run(command: Command, profile: Option<&str>) -> Result<()> {
         Command::RotateKey(args) => rotate_key::run(args, profile).await,
         Command::RevokeUser(args) => revoke_user::run(args, profile).await,
         Command::Config(args) => config::run(args, profile).await,
+        Command::Secrets(command) => secrets::run(command, profile).await,
+        Command::GitCredentials(command) => git_credentials::run(command, profile).await,
     }
 }

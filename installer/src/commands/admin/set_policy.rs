@@ -19,6 +19,7 @@ const EXAMPLES: &str = r#"Examples:
 A policy is JSON or YAML. Its rules; what is left out is not restricted:
   images, locks, env        lists of names, with * for any characters
   task_roles                the same; `default` is the deployment's usual one
+  repositories, secrets     the same: "github.com/acme/*", aliases; with `repositories` no uploads
   require_lock              true: nothing runs without a lock
   max_timeout               such as "30m"
   max_cpu, max_memory       units of 1/1024 vCPU, MiB

@@ -128,9 +128,7 @@ pub(super) fn viewer(default: Viewer) -> Result<Viewer> {
 
 pub(super) fn admin_email(default: &str) -> Result<String> {
     let default = (!default.is_empty()).then_some(default);
-    input("E-mail address of the first admin (may do everything)", default, |text| {
-        flags::email(text).map(drop)
-    })
+    input("E-mail address of the first admin (may do everything)", default, |text| flags::email(text).map(drop))
 }
 
 fn select<T: Copy + PartialEq>(question: &str, items: &[&str], values: &[T], default: T) -> Result<T> {

@@ -45,6 +45,9 @@ pub struct Flags {
     /// Image of executions that name none; with `--network private`, one of the account's own ECR
     #[arg(long, value_parser = image_reference)]
     pub(super) image: Option<String>,
+    /// Image of your own build, by `cargo xtask image`: it brings code, and runs executions unless there is `--image`
+    #[arg(long, value_name = "IMAGE", value_parser = image_reference)]
+    pub(super) executor_image: Option<String>,
     /// Who is told of trouble: alarms and a dashboard, about $1.10 a month; `none` for nobody
     #[arg(long, value_name = "EMAIL", value_parser = alarm_email)]
     pub(super) alarm_email: Option<AlarmEmail>,

@@ -196,7 +196,8 @@ fn task_roles(flags: &Flags, answers: &mut Answers) -> Result<()> {
 }
 
 fn image(flags: &Flags, answers: &mut Answers, ask: bool) -> Result<()> {
-    if let Some(image) = &flags.image {
+    answers.prepare_image = flags.executor_image.clone().or(answers.prepare_image.take());
+    if let Some(image) = flags.image.as_ref().or(flags.executor_image.as_ref()) {
         answers.image.clone_from(image);
     } else if ask && answers.network == Network::Private {
         answers.image = ask::image(answers)?;
@@ -245,6 +246,7 @@ fn defaults() -> Answers {
         spot: false,
         log_retention_days: DEFAULT_LOG_RETENTION_DAYS,
         image: DEFAULT_IMAGE.to_owned(),
+        prepare_image: None,
         admin_email: git_email().unwrap_or_default(),
         zones: vec![],
         vpc_id: None,

@@ -69,6 +69,16 @@ fn a_private_network_takes_images_from_ecr_only() {
 }
 
 #[test]
+fn an_executor_image_brings_code_and_runs_commands() {
+    let own = "123456789012.dkr.ecr.us-east-1.amazonaws.com/runvoy-executor:1";
+    let answers = first(&format!("--executor-image {own}")).unwrap();
+    assert_eq!((answers.image.as_str(), answers.prepare_image.as_deref()), (own, Some(own)));
+    let other = then("--image alpine:3", &answers).unwrap();
+    assert_eq!((other.image.as_str(), other.prepare_image.as_deref()), ("alpine:3", Some(own)));
+    first(&format!("--network private --executor-image {own}")).unwrap();
+}
+
+#[test]
 fn what_runs_keeps_its_network() {
     let image = format!("--image {ECR_EXAMPLE}");
     let kinds = ["public", "nat", "private"];

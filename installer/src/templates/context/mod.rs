@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::viewer;
 use crate::{
-    deploy::answers::{Answers, Viewer},
+    deploy::answers::{Answers, DEFAULT_PREPARE_IMAGE, Viewer},
     error::Result,
 };
 
@@ -85,6 +85,7 @@ pub(super) fn main(stack: &str, answers: &Answers) -> Result<Value> {
         "guarded": guarded::arns(stack, answers),
         "tables": infra::TABLES.map(|table| self::table(stack, &table)),
         "jwt_secret": jwt_secret(stack),
+        "container_secrets": container_secrets(stack),
         "execution_log_group": name::execution_log_group(stack),
         "execution_log_group_arn": execution_log_group_arn(stack),
         "log_retention_days": answers.log_retention_days,
@@ -139,8 +140,10 @@ fn environment(stack: &str, answers: &Answers, network: &Value) -> Vec<Value> {
         (env::TASK_EXECUTION_ROLE_ARN, "${TaskExecutionRole.Arn}".into()),
         (env::TASK_ARCHITECTURE, answers.architecture.ecs().into()),
         (env::DEFAULT_IMAGE, answers.image.clone()),
+        (env::PREPARE_IMAGE, answers.prepare_image.clone().unwrap_or_else(|| DEFAULT_PREPARE_IMAGE.to_owned())),
         (env::DEFAULT_SPOT, answers.spot.to_string()),
         (env::EXECUTION_LOG_GROUP, name::execution_log_group(stack)),
+        (env::BUCKET, format!("${{{}}}", parameter::ARTIFACT_BUCKET)),
         (env::JWT_SECRET_ID, "${JwtSecret}".into()),
         (env::WEB_UI_URL, viewer_url),
     ];
@@ -174,6 +177,12 @@ fn execution_log_group_arn(stack: &str) -> String {
 
 fn jwt_secret(stack: &str) -> String {
     format!("{stack}/internal/jwt")
+}
+
+/// Those that admins set, and no internal one.
+fn container_secrets(stack: &str) -> [String; 2] {
+    let names = [name::secret(stack, "*"), name::git_credential(stack, "*")];
+    names.map(|name| format!("{ARN}:secretsmanager:{PLACE}:secret:{name}"))
 }
 
 fn dead_letters(stack: &str) -> String {

@@ -64,6 +64,20 @@ const WATCH: Grant = Grant {
     condition: CLUSTER_ONLY,
 };
 
+/// Those that admins set, for commands and for git.
+const SECRETS: &[&str] = &[
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/user/*",
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/git/*",
+];
+
+/// What presigned addresses allow is what the role of their signer allows.
+const READ_UPLOADS: Grant = Grant {
+    sid: "ReadUploads",
+    actions: &["s3:GetObject"],
+    resources: &["arn:${AWS::Partition}:s3:::${ArtifactBucket}/uploads/*"],
+    condition: None,
+};
+
 /// The role of the `api` function.
 pub const API_GRANTS: &[Grant] = &[
     Grant {
@@ -109,10 +123,34 @@ pub const API_GRANTS: &[Grant] = &[
     REGISTER,
     PASS,
     WATCH,
+    READ_UPLOADS,
+    Grant {
+        sid: "WriteUploads",
+        actions: &["s3:PutObject"],
+        resources: &["arn:${AWS::Partition}:s3:::${ArtifactBucket}/uploads/*"],
+        condition: None,
+    },
     Grant {
         sid: "ReadExecutionLogs",
         actions: &["logs:GetLogEvents"],
         resources: &["${ExecutionLogGroup.Arn}"],
+        condition: None,
+    },
+    Grant {
+        sid: "CreateSecrets",
+        actions: &["secretsmanager:CreateSecret", "secretsmanager:TagResource"],
+        resources: SECRETS,
+        condition: Some(Condition {
+            operator: "StringEquals",
+            key: "aws:RequestTag/runvoy:stack",
+            value: "${AWS::StackName}",
+        }),
+    },
+    Grant {
+        sid: "SetAndDeleteSecrets",
+        // Not GetSecretValue: what has gone in never comes out through the API.
+        actions: &["secretsmanager:PutSecretValue", "secretsmanager:DeleteSecret", "secretsmanager:RestoreSecret"],
+        resources: SECRETS,
         condition: None,
     },
     Grant {
@@ -151,6 +189,7 @@ pub const EVENTS_GRANTS: &[Grant] = &[
     REGISTER,
     PASS,
     WATCH,
+    READ_UPLOADS,
     Grant {
         sid: "FindTasks",
         actions: &["ecs:ListTasks"],

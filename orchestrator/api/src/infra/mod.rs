@@ -6,7 +6,9 @@ mod tables;
 use serde::Serialize;
 
 pub use grants::{API_GRANTS, Condition, EVENTS_GRANTS, Grant};
-pub use tables::{API_KEYS, AUDIT, EXECUTIONS, IdempotencyRow, Index, KeyRow, LOCKS, Sentinel, TABLES, Table};
+pub use tables::{
+    API_KEYS, AUDIT, CommandRow, EXECUTIONS, IdempotencyRow, Index, KeyRow, LOCKS, Sentinel, TABLES, Table,
+};
 
 /// Every resource carries this tag; its value is the stack's name.
 pub const TAG: &str = "runvoy:stack";
@@ -41,10 +43,14 @@ pub mod env {
     pub const TASK_ARCHITECTURE: &str = "TASK_ARCHITECTURE";
     /// Image of executions that name none.
     pub const DEFAULT_IMAGE: &str = "DEFAULT_IMAGE";
+    /// Image of the container that brings an execution's code.
+    pub const PREPARE_IMAGE: &str = "PREPARE_IMAGE";
     /// `true` where executions that don't say take spare capacity.
     pub const DEFAULT_SPOT: &str = "DEFAULT_SPOT";
     /// Log group of the commands' output.
     pub const EXECUTION_LOG_GROUP: &str = "EXECUTION_LOG_GROUP";
+    /// Name of the bucket that uploads go to.
+    pub const BUCKET: &str = "BUCKET";
     /// Secrets Manager id of the secret that signs log links.
     pub const JWT_SECRET_ID: &str = "JWT_SECRET_ID";
     /// Base of log links; empty where the orchestrator serves the viewer itself.
@@ -77,6 +83,30 @@ pub mod metric {
     pub const LOCK_CONFLICTS: &str = "LockConflicts";
 }
 
+/// Environment variables of the container that brings an execution's code. `executor-image/scripts/prepare.sh` reads them.
+pub mod prepare_env {
+    /// Address of the repository.
+    pub const REPO: &str = "RUNVOY_REPO";
+    /// Its branch, tag or commit.
+    pub const REF: &str = "RUNVOY_REF";
+    /// `true` to bring its submodules.
+    pub const SUBMODULES: &str = "RUNVOY_SUBMODULES";
+    /// `true` to bring its large files.
+    pub const LFS: &str = "RUNVOY_LFS";
+    /// Where in the code the command runs.
+    pub const PATH: &str = "RUNVOY_PATH";
+    /// Where the upload is.
+    pub const UPLOAD_URL: &str = "RUNVOY_UPLOAD_URL";
+    /// Its SHA-256 in hex.
+    pub const UPLOAD_SHA256: &str = "RUNVOY_UPLOAD_SHA256";
+    /// Where a long command is.
+    pub const COMMAND_URL: &str = "RUNVOY_COMMAND_URL";
+    /// Its SHA-256 in hex.
+    pub const COMMAND_SHA256: &str = "RUNVOY_COMMAND_SHA256";
+    /// The credential, as JSON, by ECS from Secrets Manager: never in a request.
+    pub const GIT_CREDENTIAL: &str = "RUNVOY_GIT_CREDENTIAL";
+}
+
 /// Outputs of the stacks.
 pub mod output {
     /// Bucket stack: name of the bucket.
@@ -95,10 +125,15 @@ pub mod prefix {
     pub const TEMPLATES: &str = "templates/";
     /// Code archives of executions. They expire after 7 days.
     pub const UPLOADS: &str = "uploads/";
+    /// Commands that are too long for a task's overrides, by content. They expire like uploads.
+    pub const COMMANDS: &str = "uploads/commands/";
 }
 
 /// The container of a task that runs the command, and what its log stream is called after.
 pub const EXECUTOR_CONTAINER: &str = "executor";
+
+/// The container of a task that brings its code; only where there is some.
+pub const PREPARE_CONTAINER: &str = "prepare";
 
 /// `awslogs-stream-prefix` of the tasks; streams are `exec/executor/{task id}`.
 pub const LOG_STREAM_PREFIX: &str = "exec";
@@ -149,6 +184,16 @@ pub mod name {
     /// Log group of the commands' output.
     pub fn execution_log_group(stack: &str) -> String {
         format!("/runvoy/{stack}/executions")
+    }
+
+    /// The secret of this alias.
+    pub fn secret(stack: &str, alias: &str) -> String {
+        format!("{stack}/user/{alias}")
+    }
+
+    /// The git credential for this host.
+    pub fn git_credential(stack: &str, host: &str) -> String {
+        format!("{stack}/git/{host}")
     }
 
     /// Family of a task definition whose content has this hash.

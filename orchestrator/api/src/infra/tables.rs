@@ -166,6 +166,20 @@ impl IdempotencyRow {
     }
 }
 
+/// A row of [`EXECUTIONS`] with the whole of a command that is too long for its execution's own row. It is on no index.
+#[derive(Debug, Clone, Copy)]
+pub struct CommandRow;
+
+impl CommandRow {
+    /// The sort key of all of them.
+    pub const SORT: &'static str = "command";
+
+    /// Partition key.
+    pub fn key(id: &crate::id::ExecutionId) -> String {
+        format!("command#{id}")
+    }
+}
+
 /// Rows of [`API_KEYS`] that make something unique: they are written in the transaction that makes it, on the condition
 /// that they don't exist.
 #[derive(Debug, Clone, Copy)]
@@ -174,6 +188,10 @@ pub struct Sentinel;
 impl Sentinel {
     /// Partition key of the row that says that the first admin has been made.
     pub const FIRST_ADMIN: &'static str = "meta#first-admin";
+    /// What the partition keys of [`Self::secret`] begin with.
+    pub const SECRETS: &'static str = "secret#";
+    /// What the partition keys of [`Self::git`] begin with.
+    pub const GIT: &'static str = "git#";
     /// Partition key of the row with the deployment's settings.
     pub const CONFIG: &'static str = "meta#config";
     /// String, on the row of settings: a [`crate::config::Config`] as JSON.
@@ -186,6 +204,16 @@ impl Sentinel {
     pub const DRAINING_SINCE: &'static str = "draining_since";
     /// String, on a sentinel: the hash of the key that it stands for.
     pub const KEY_HASH: &'static str = "key_hash";
+
+    /// Partition key of the row that says that there is a secret of this alias. Its value is elsewhere.
+    pub fn secret(alias: &str) -> String {
+        format!("{}{alias}", Self::SECRETS)
+    }
+
+    /// Partition key of the row that says that there is a git credential for this host.
+    pub fn git(host: &str) -> String {
+        format!("{}{host}", Self::GIT)
+    }
 
     /// Partition key of the row that says that this user has a key.
     pub fn user(email: &str) -> String {

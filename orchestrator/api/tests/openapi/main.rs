@@ -8,7 +8,7 @@ mod routes;
 
 use std::{env, fs, path::Path};
 
-use runvoy_api::{costs::By, status::Status, user::Role};
+use runvoy_api::{costs::By, git_credential::Kind, status::Status, user::Role};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
 
@@ -45,7 +45,7 @@ impl Body {
         let value = self.sample.pointer(path).unwrap();
         match value {
             Value::Object(_) if FREE.iter().any(|free| path.ends_with(free)) => json!({ "type": "object" }),
-            Value::Object(fields) if path == "/env" => {
+            Value::Object(fields) if ["/env", "/secrets", "/headers"].iter().any(|map| path.ends_with(map)) => {
                 assert!(fields.values().all(Value::is_string));
                 json!({ "type": "object", "additionalProperties": { "type": "string" } })
             }
@@ -109,6 +109,7 @@ fn string(path: &str, sample: &str) -> Value {
     let known: Vec<String> = match path.rsplit('/').next() {
         Some("status") if sample != "ok" => Status::ALL.map(|status| status.to_string()).into(),
         Some("role") => Role::ALL.map(|role| role.to_string()).into(),
+        Some("kind") => [Kind::Token, Kind::SshKey].map(|kind| kind.as_str().to_owned()).into(),
         Some("by") => [By::User, By::Lock, By::Month].map(|by| by.to_string()).into(),
         _ => return json!({ "type": "string" }),
     };

@@ -7,8 +7,11 @@ use runvoy_api::{
     costs::Costs,
     error::ErrorReply,
     execution::{Execution, ExecutionDetails, ExecutionList, ExecutionRequest, ExecutionStarted},
+    git_credential::{GitCredential, GitCredentialList, GitCredentialRequest},
     lock::{LockList, LockRelease, LockReleased},
     logs::LogPage,
+    secret::{Secret, SecretList, SecretRequest},
+    upload::{UploadPlace, UploadRef},
     user::{User, UserAdded, UserChange, UserList, UserRequest},
 };
 use serde_json::{Map, Value, json};
@@ -119,6 +122,56 @@ fn operations() -> Vec<Operation> {
             method: "post",
             ..get("/users/{email}/rotate", "admin", "A new key for the old one; the reply shows it, once", added())
         },
+        change(
+            get("/uploads", "member", "Where to put a code archive, unless it is there already", place()),
+            "post",
+            body::<UploadRef>(upload()),
+        ),
+        get(
+            "/secrets",
+            "admin",
+            "The secrets for commands, without values",
+            body::<SecretList>(json!({"secrets": [secret()]})),
+        ),
+        change(
+            get(
+                "/secrets/{alias}",
+                "admin",
+                "Set a secret for commands; its value is never told",
+                body::<Secret>(secret()),
+            ),
+            "put",
+            body::<SecretRequest>(json!({"value": "…"})),
+        ),
+        Operation {
+            method: "delete",
+            ..get("/secrets/{alias}", "admin", "Delete a secret for commands", body::<Secret>(secret()))
+        },
+        get(
+            "/git-credentials",
+            "admin",
+            "The credentials for git hosts, without values",
+            body::<GitCredentialList>(json!({"git_credentials": [git_credential()]})),
+        ),
+        change(
+            get(
+                "/git-credentials/{host}",
+                "admin",
+                "Set the credential for a git host; its value is never told",
+                body::<GitCredential>(git_credential()),
+            ),
+            "put",
+            git_credential_request(),
+        ),
+        Operation {
+            method: "delete",
+            ..get(
+                "/git-credentials/{host}",
+                "admin",
+                "Delete the credential for a git host",
+                body::<GitCredential>(git_credential()),
+            )
+        },
         Operation {
             query: &["user", "since", "limit", "cursor"],
             ..get("/audit", "admin", "Who changed what, newest first", audit())
@@ -144,6 +197,7 @@ fn policy() -> Value {
     json!({
         "images": ["alpine:*"], "locks": ["staging*"], "task_roles": ["deploy"], "require_lock": true, "max_timeout": 600, "max_cpu": 1024,
         "max_memory": 2048, "max_running": 2, "commands": ["terraform plan **"], "env": ["STAGE"],
+        "repositories": ["github.com/acme/*"], "secrets": ["db*"],
     })
 }
 
@@ -168,7 +222,9 @@ fn execution() -> Value {
         "task_role": "deploy", "lock_name": "prod", "lock_fence": 7, "started_at": AT, "launched_at": AT, "wait_until": AT,
         "queue_position": 1, "completed_at": AT, "exit_code": 3, "reason": "why", "duration_seconds": 60,
         "cost_usd": 0.01, "cost_basis": "us-east-1/2026-08", "task_arn": "arn", "log_stream_name": "exec/executor/0",
-        "cpu": 1024, "memory": 2048, "timeout_seconds": 3600, "spot": false,
+        "cpu": 1024, "memory": 2048, "disk": 50, "timeout_seconds": 3600, "spot": false,
+        "repo": "https://github.com/acme/infra", "ref": "main", "path": "prod", "submodules": true, "lfs": true,
+        "upload": upload(), "secrets": {"DB_PASSWORD": "db"},
     })
 }
 
@@ -181,7 +237,33 @@ fn details() -> Body {
 fn request() -> Body {
     body::<ExecutionRequest>(json!({
         "command": "make", "image": "alpine", "env": {"STAGE": "dev"}, "lock": "prod", "wait_lock": 600, "timeout": 600,
-        "cpu": 1024, "memory": 2048, "spot": true, "task_role": "deploy",
+        "cpu": 1024, "memory": 2048, "disk": 50, "spot": true, "task_role": "deploy",
+        "repo": "https://github.com/acme/infra", "ref": "main",
+        "path": "prod", "submodules": true, "lfs": true, "upload": upload(), "secrets": {"DB_PASSWORD": "db"},
+    }))
+}
+
+fn upload() -> Value {
+    json!({"sha256": "…", "size": 1})
+}
+
+fn place() -> Body {
+    body::<UploadPlace>(json!({"present": false, "url": "https://…", "headers": {"content-length": "1"}}))
+}
+
+fn secret() -> Value {
+    json!({"alias": "db", "set_at": AT, "set_by": "a@example.com"})
+}
+
+fn git_credential() -> Value {
+    json!({
+        "host": "github.com", "kind": "token", "repositories": ["acme/*"], "set_at": AT, "set_by": "a@example.com",
+    })
+}
+
+fn git_credential_request() -> Body {
+    body::<GitCredentialRequest>(json!({
+        "kind": "ssh-key", "username": "bot", "secret": "…", "known_hosts": "…", "repositories": ["acme/*"],
     }))
 }
 

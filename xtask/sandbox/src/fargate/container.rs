@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::lifecycle::Run;
-use super::logs::Log;
 use super::process::Process;
+use super::ready::Ready;
 use super::task::Order;
 
 /// After a container's end nobody holds its pipes; should one that escaped us do so, its output is not waited for.
@@ -26,7 +26,8 @@ impl End {
     }
 }
 
-pub(super) async fn live(run: &Run, index: usize, mut log: Option<Log>) -> End {
+pub(super) async fn live(run: &Run, index: usize, ready: Ready) -> End {
+    let Ready { mut log, variables } = ready;
     let waited = tokio::select! {
         biased;
         () = run.ordered(Order::Stop) => return End::default(),
@@ -36,7 +37,7 @@ pub(super) async fn live(run: &Run, index: usize, mut log: Option<Log>) -> End {
         return end;
     }
     let spec = run.spec(index);
-    let mut process = match Process::spawn(&spec.launch, log.is_some()).await {
+    let mut process = match Process::spawn(&spec.launch, &variables, log.is_some()).await {
         Ok(process) => process,
         Err(problem) => {
             let reason = Some(format!("CannotStartContainerError: {problem}"));

@@ -15,6 +15,16 @@ pub(super) struct TaskDefinition {
     #[serde(default)]
     pub requires_compatibilities: Vec<String>,
     pub container_definitions: Vec<ContainerDefinition>,
+    #[serde(default)]
+    pub volumes: Vec<Volume>,
+}
+
+/// Space that a task's containers share.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Volume {
+    pub name: String,
+    efs_volume_configuration: Option<serde_json::Value>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -30,11 +40,11 @@ pub(super) struct ContainerDefinition {
     #[serde(default)]
     pub environment: Vec<Variable>,
     #[serde(default)]
-    pub secrets: Vec<serde_json::Value>,
+    pub secrets: Vec<Secret>,
     #[serde(default)]
     pub depends_on: Vec<Dependency>,
     #[serde(default)]
-    pub mount_points: Vec<serde_json::Value>,
+    pub mount_points: Vec<MountPoint>,
     pub stop_timeout: Option<u64>,
     pub linux_parameters: Option<LinuxParameters>,
     pub log_configuration: Option<LogConfiguration>,
@@ -45,6 +55,21 @@ pub(super) struct Variable {
     pub name: String,
     #[serde(default)]
     pub value: String,
+}
+
+/// A variable from Secrets Manager.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Secret {
+    pub name: String,
+    pub value_from: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MountPoint {
+    pub source_volume: String,
+    pub container_path: String,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -87,9 +112,14 @@ impl TaskDefinition {
             return Err(Refusal::invalid("Task definition does not support launch_type FARGATE."));
         }
         for container in &self.container_definitions {
+            let known = |mount: &MountPoint| self.volumes.iter().any(|volume| volume.name == mount.source_volume);
+            if !container.mount_points.iter().all(known) {
+                return Err(Refusal::client("Unknown volume in a container's mountPoints."));
+            }
+            let secrets_manager = |secret: &Secret| secret.value_from.contains(":secretsmanager:");
             let unsupported = [
-                (!container.secrets.is_empty(), "`secrets`"),
-                (!container.mount_points.is_empty(), "`mountPoints`"),
+                (!container.secrets.iter().all(secrets_manager), "`secrets` from elsewhere than Secrets Manager"),
+                (self.volumes.iter().any(|volume| volume.efs_volume_configuration.is_some()), "EFS"),
                 (container.depends_on.iter().any(|on| on.condition == Condition::Healthy), "`dependsOn` HEALTHY"),
                 (
                     container.log_configuration.as_ref().is_some_and(|log| log.log_driver != "awslogs"),

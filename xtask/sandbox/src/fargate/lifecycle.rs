@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::Inner;
 use super::container::{self, End};
 use super::definition::Condition;
-use super::logs::Log;
+use super::ready::Ready;
 use super::spec::Spec;
 use super::task::{Order, Status, Task};
 
@@ -55,17 +55,17 @@ impl Run {
             ready = self.provision() => ready,
             () = self.ordered(Order::Stop) => Ok(Vec::new()),
         };
-        let mut logs = ready.unwrap_or_else(|reason| {
+        let mut ready = ready.unwrap_or_else(|reason| {
             self.update(|task| task.stop("TaskFailedToStart", reason));
             self.tell(Order::Stop);
             Vec::new()
         });
-        logs.resize_with(self.plan.specs.len(), || None);
+        ready.resize_with(self.plan.specs.len(), Ready::default);
         let mut containers = JoinSet::new();
-        for (index, log) in logs.into_iter().enumerate() {
+        for (index, ready) in ready.into_iter().enumerate() {
             let run = Arc::clone(&self);
             containers.spawn(async move {
-                let end = container::live(&run, index, log).await;
+                let end = container::live(&run, index, ready).await;
                 run.ended(index, end);
             });
         }
@@ -78,20 +78,15 @@ impl Run {
         });
     }
 
-    /// What comes before any container: directories and log streams. Its errors are `stoppedReason`s.
-    async fn provision(&self) -> Result<Vec<Option<Log>>, String> {
+    /// What comes before any container. Its errors are `stoppedReason`s.
+    async fn provision(&self) -> Result<Vec<Ready>, String> {
         self.update(|task| task.stamp("pullStartedAt"));
-        let mut logs = Vec::new();
+        let mut ready = Vec::new();
         for spec in &self.plan.specs {
-            let created = tokio::fs::create_dir_all(&spec.launch.dir).await;
-            created.map_err(|error| format!("ResourceInitializationError: no disk for the container: {error}"))?;
-            logs.push(match &spec.log {
-                None => None,
-                Some(stream) => Some(stream.open(&self.inner.engine, self.order.subscribe()).await?),
-            });
+            ready.push(Ready::make(&self.inner, spec, &self.order).await?);
         }
         self.update(|task| task.stamp("pullStoppedAt"));
-        Ok(logs)
+        Ok(ready)
     }
 
     pub fn spec(&self, index: usize) -> &Spec {

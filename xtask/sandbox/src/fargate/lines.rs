@@ -5,13 +5,26 @@ pub(super) const EVENT_BYTES: usize = 262_144 - EVENT_OVERHEAD;
 /// What CloudWatch adds to each event's length.
 pub(super) const EVENT_OVERHEAD: usize = 26;
 
-/// Bytes go in as they are read, lines come out: none empty, none too long, invalid UTF-8 replaced.
-#[derive(Default)]
+/// Bytes go in as they are read, lines come out: none empty, none too long, invalid UTF-8 replaced. Where each may begin
+/// an event of several lines, whole ones keep their end, as the driver has it for joining them.
 pub(super) struct Lines {
     pending: Vec<u8>,
+    keep_ends: bool,
 }
 
 impl Lines {
+    pub fn new(keep_ends: bool) -> Self {
+        Self { pending: Vec::new(), keep_ends }
+    }
+
+    fn emit_line(&mut self, lines: &mut Vec<String>) {
+        let mut line = std::mem::take(&mut self.pending);
+        if self.keep_ends {
+            line.push(b'\n');
+        }
+        emit(&line, lines);
+    }
+
     /// The lines that these bytes complete.
     pub fn push(&mut self, mut bytes: &[u8]) -> Vec<String> {
         let mut lines = Vec::new();
@@ -25,7 +38,7 @@ impl Lines {
             self.pending.extend_from_slice(&bytes[..taken]);
             bytes = &bytes[taken + usize::from(ended)..];
             if ended {
-                emit(&std::mem::take(&mut self.pending), &mut lines);
+                self.emit_line(&mut lines);
             } else if self.pending.len() == EVENT_BYTES {
                 let rest = self.pending.split_off(character_start(&self.pending));
                 emit(&std::mem::replace(&mut self.pending, rest), &mut lines);
@@ -35,9 +48,11 @@ impl Lines {
     }
 
     /// What came after the last newline.
-    pub fn finish(self) -> Vec<String> {
+    pub fn finish(mut self) -> Vec<String> {
         let mut lines = Vec::new();
-        emit(&self.pending, &mut lines);
+        if !self.pending.is_empty() {
+            self.emit_line(&mut lines);
+        }
         lines
     }
 }
@@ -68,7 +83,10 @@ mod tests {
     use super::*;
 
     fn lines(chunks: &[&[u8]]) -> Vec<String> {
-        let mut cutter = Lines::default();
+        cut(Lines::new(false), chunks)
+    }
+
+    fn cut(mut cutter: Lines, chunks: &[&[u8]]) -> Vec<String> {
         let mut lines: Vec<String> = chunks.iter().flat_map(|chunk| cutter.push(chunk)).collect();
         lines.extend(cutter.finish());
         lines
@@ -78,6 +96,12 @@ mod tests {
     fn lines_as_written_without_the_empty_ones() {
         assert_eq!(lines(&[b"one\n\n\ntw", b"o\n three\n", b"tail"]), ["one", "two", " three", "tail"]);
         assert_eq!(lines(&[b"", b"\n"]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn with_their_ends_none_is_empty() {
+        assert_eq!(cut(Lines::new(true), &[b"one\n\n\ntw", b"o\ntail"]), ["one\n", "\n", "\n", "two\n", "tail\n"]);
+        assert_eq!(cut(Lines::new(true), &[b""]), Vec::<String>::new());
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::engine::EngineClient;
 
 /// How long a line waits for company.
 const FLUSH: Duration = Duration::from_millis(50);
+/// How long a line is held back for what may belong to it, where an event may have several; ten seconds there.
+const HOLD: Duration = Duration::from_millis(100);
 /// The limits of one PutLogEvents.
 const BATCH_BYTES: usize = 1_048_576;
 const BATCH_EVENTS: usize = 10_000;
@@ -30,12 +32,16 @@ const RETRY: Duration = Duration::from_millis(250);
 pub(super) struct Stream {
     group: String,
     name: String,
+    /// An event may begin with any line: each then keeps its line's end, and none is dropped for being empty, but each is
+    /// held back until the next one comes, and the last one is forgotten if the container ends meanwhile.
+    each_line: bool,
 }
 
 /// An open stream: follows pipes until they end, sends in order.
 pub(super) struct Log {
     lines: mpsc::Sender<String>,
     pipes: JoinSet<()>,
+    each_line: bool,
     sender: JoinHandle<()>,
 }
 
@@ -47,8 +53,13 @@ impl Stream {
             let missing = || Refusal::client(format!("Log driver awslogs requires options: {name}"));
             log.options.get(name).ok_or_else(missing)
         };
+        let pattern = log.options.get("awslogs-multiline-pattern");
+        if pattern.is_some_and(|pattern| pattern != "^") {
+            return Err(Refusal::client("local Fargate does not support `awslogs-multiline-pattern` other than `^`"));
+        }
+        let each_line = pattern.is_some();
         let (group, prefix) = (option("awslogs-group")?, option("awslogs-stream-prefix")?);
-        Ok(Some(Self { group: group.clone(), name: format!("{prefix}/{}/{task}", container.name) }))
+        Ok(Some(Self { group: group.clone(), name: format!("{prefix}/{}/{task}", container.name), each_line }))
     }
 
     /// Creates the stream. The error is a `stoppedReason`.
@@ -63,17 +74,18 @@ impl Stream {
             }
         }
         let (lines, queue) = mpsc::channel(QUEUE);
+        let queue = Queue { lines: queue, each_line: self.each_line, held: None };
         let sender = tokio::spawn(send(engine.clone(), self.clone(), queue, order));
-        Ok(Log { lines, pipes: JoinSet::new(), sender })
+        Ok(Log { lines, pipes: JoinSet::new(), each_line: self.each_line, sender })
     }
 }
 
 impl Log {
     /// Sends the lines of `pipe` until it ends.
     pub fn follow(&mut self, mut pipe: Box<dyn AsyncRead + Send + Unpin>) {
-        let queue = self.lines.clone();
+        let (queue, each_line) = (self.lines.clone(), self.each_line);
         self.pipes.spawn(async move {
-            let (mut cutter, mut buffer) = (Lines::default(), vec![0; 16 * 1024]);
+            let (mut cutter, mut buffer) = (Lines::new(each_line), vec![0; 16 * 1024]);
             while let Ok(read @ 1..) = pipe.read(&mut buffer).await {
                 for line in cutter.push(&buffer[..read]) {
                     // The receiver outlives the pipes, see `close`.
@@ -121,12 +133,37 @@ impl Batch {
     }
 }
 
-async fn send(engine: EngineClient, stream: Stream, mut queue: mpsc::Receiver<String>, order: watch::Receiver<Order>) {
+struct Queue {
+    lines: mpsc::Receiver<String>,
+    each_line: bool,
+    held: Option<String>,
+}
+
+impl Queue {
+    /// Nothing is lost if nobody waits for it to its end.
+    async fn next(&mut self) -> Option<String> {
+        while self.each_line {
+            let line = match &self.held {
+                None => self.lines.recv().await,
+                Some(_) => match timeout(HOLD, self.lines.recv()).await {
+                    Ok(line) => line,
+                    Err(_) => return self.held.take(),
+                },
+            };
+            if let Some(before) = self.held.replace(line?) {
+                return Some(before);
+            }
+        }
+        self.lines.recv().await
+    }
+}
+
+async fn send(engine: EngineClient, stream: Stream, mut queue: Queue, order: watch::Receiver<Order>) {
     let mut batch = Batch::default();
-    while let Some(first) = queue.recv().await {
+    while let Some(first) = queue.next().await {
         batch.push(first);
         let deadline = Instant::now() + FLUSH;
-        while let Ok(Some(line)) = timeout_at(deadline, queue.recv()).await {
+        while let Ok(Some(line)) = timeout_at(deadline, queue.next()).await {
             if !batch.fits(&line) {
                 put(&engine, &stream, batch.take(), &order).await;
             }

@@ -13,6 +13,7 @@ mod lines;
 mod logs;
 mod lookup;
 mod process;
+mod ready;
 mod refusal;
 mod run_request;
 mod run_task;
@@ -25,7 +26,7 @@ mod task;
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
@@ -58,6 +59,8 @@ struct Inner {
     /// How many tasks have not ended, for `shutdown` to wait on.
     live: watch::Sender<usize>,
     courier: AbortHandle,
+    /// Image, variable, value.
+    image_variables: Mutex<Vec<(String, String, String)>>,
 }
 
 impl Fargate {
@@ -67,8 +70,21 @@ impl Fargate {
         let root = std::path::absolute(&root).unwrap_or(root);
         let (events, queue) = mpsc::unbounded_channel();
         let courier = tokio::spawn(events::deliver(engine.clone(), queue)).abort_handle();
-        let inner = Inner { engine, root, store: Store::new(events), live: watch::Sender::new(0), courier };
+        let inner = Inner {
+            engine,
+            root,
+            store: Store::new(events),
+            live: watch::Sender::new(0),
+            courier,
+            image_variables: Mutex::default(),
+        };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Has containers of this image find a variable that the image would set.
+    pub fn set_image_variable(&self, image: &str, name: &str, value: &str) {
+        let own = [image, name, value].map(str::to_owned).into();
+        self.inner.image_variables.lock().unwrap_or_else(PoisonError::into_inner).push(own);
     }
 
     /// Answers one ECS call if it is one of the four (`action` is what follows the dot in `X-Amz-Target`), else `None`: pass it on.
@@ -95,6 +111,14 @@ impl Fargate {
         // The sender lives in `inner`, so this wait can only end by the count.
         let _ = self.inner.live.subscribe().wait_for(|live| *live == 0).await;
         self.inner.courier.abort();
+    }
+}
+
+impl Inner {
+    fn image_variables(&self, image: &str) -> Vec<(String, String)> {
+        let all = self.image_variables.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = all.iter().filter(|(of, ..)| of == image);
+        own.map(|(_, name, value)| (name.clone(), value.clone())).collect()
     }
 }
 

@@ -37,8 +37,9 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts the container's main process as the leader of its own session. The error is for people.
-    pub async fn spawn(launch: &Launch, logged: bool) -> Result<Self, String> {
+    /// Starts the container's main process as the leader of its own session, with these variables besides those of its
+    /// definition. The error is for people.
+    pub async fn spawn(launch: &Launch, variables: &[(String, String)], logged: bool) -> Result<Self, String> {
         let Some(name) = launch.argv.first() else { return Err("no command specified".to_owned()) };
         let program = resolve(name, launch)?;
         let mut watchdog = Command::new("/bin/sh");
@@ -48,7 +49,8 @@ impl Process {
 
         let output = || if logged { Stdio::piped() } else { Stdio::null() };
         let mut command = in_session(&program);
-        command.args(&launch.argv[1..]).env_clear().envs(launch.env.iter().cloned()).current_dir(&launch.dir);
+        command.args(&launch.argv[1..]).env_clear().envs(launch.env.iter().cloned());
+        command.envs(variables.iter().cloned()).current_dir(&launch.dir);
         command.stdin(Stdio::null()).stdout(output()).stderr(output()).kill_on_drop(true);
         let child = command.spawn().map_err(|error| format!("exec: \"{name}\": {error}"))?;
 

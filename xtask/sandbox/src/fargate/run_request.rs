@@ -42,6 +42,14 @@ pub(super) struct Overrides {
     pub container_overrides: Vec<ContainerOverride>,
     cpu: Option<String>,
     memory: Option<String>,
+    ephemeral_storage: Option<Storage>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Storage {
+    #[serde(rename = "sizeInGiB")]
+    gib: u32,
 }
 
 impl Call {
@@ -59,6 +67,9 @@ impl Call {
         }
         if !overrides.is_null() && overrides.to_string().chars().count() > OVERRIDES_LIMIT {
             return Err(Refusal::invalid(format!("Container Overrides length must be at most {OVERRIDES_LIMIT}")));
+        }
+        if self.overrides.ephemeral_storage.as_ref().is_some_and(|storage| !(20..=200).contains(&storage.gib)) {
+            return Err(Refusal::invalid("EphemeralStorage sizeInGiB must be between 20 and 200."));
         }
         Ok(())
     }
@@ -93,6 +104,7 @@ impl Call {
             "connectivity": "CONNECTED",
             "healthStatus": "UNKNOWN",
             "attachments": [],
+            "ephemeralStorage": { "sizeInGiB": self.overrides.ephemeral_storage.as_ref().map_or(20, |disk| disk.gib) },
             "cpu": cpu.to_string(),
             "memory": memory.to_string(),
             "overrides": overrides,

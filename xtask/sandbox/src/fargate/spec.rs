@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::definition::{ContainerDefinition, Dependency, TaskDefinition, Variable};
+use super::definition::{ContainerDefinition, Dependency, Secret, TaskDefinition, Variable};
 use super::logs::Stream;
 use super::refusal::Refusal;
 
@@ -30,6 +30,10 @@ pub(super) struct Spec {
     pub depends_on: Vec<(usize, Dependency)>,
     pub stop_timeout: Duration,
     pub log: Option<Stream>,
+    pub image: String,
+    pub secrets: Vec<Secret>,
+    /// Directories that it shares with others of its task.
+    pub volumes: Vec<PathBuf>,
     pub launch: Launch,
 }
 
@@ -71,6 +75,9 @@ pub(super) fn specs(
             depends_on: container.depends_on.iter().filter_map(|on| Some((position(on)?, on.clone()))).collect(),
             stop_timeout: Duration::from_secs(stop_timeout),
             log: Stream::of(container, task)?,
+            image: container.image.clone(),
+            secrets: container.secrets.clone(),
+            volumes: container.mount_points.iter().map(|mount| volume(dir, &mount.source_volume)).collect(),
             launch: launch(container, given, task, dir, region),
         })
     };
@@ -81,10 +88,10 @@ fn launch(
     container: &ContainerDefinition,
     given: Option<&ContainerOverride>,
     task: &str,
-    dir: &Path,
+    root: &Path,
     region: &str,
 ) -> Launch {
-    let dir = dir.join(&container.name);
+    let dir = root.join(&container.name);
     // Nothing listens there, so whoever asks for metadata is refused at once; as on Fargate it names this container alone.
     let marker = format!("http://127.0.0.1:9/v4/{task}/{}", container.name);
     let mut env = vec![
@@ -99,9 +106,19 @@ fn launch(
     env.extend(variables.map(|variable| (variable.name.clone(), variable.value.clone())));
     env.push(("ECS_CONTAINER_METADATA_URI_V4".to_owned(), marker.clone()));
     let command = given.and_then(|given| given.command.as_ref()).unwrap_or(&container.command);
-    let argv = container.entry_point.iter().chain(command).cloned().collect();
+    // Processes share the machine's root, so nothing is mounted: an argument of the entry point that is a mount's path
+    // names the directory instead. The command, which may be a user's, stays as it is.
+    let place = |argument: &String| {
+        let mount = container.mount_points.iter().find(|mount| mount.container_path == *argument);
+        mount.map_or_else(|| argument.clone(), |mount| volume(root, &mount.source_volume).display().to_string())
+    };
+    let argv = container.entry_point.iter().map(place).chain(command.iter().cloned()).collect();
     let init = container.linux_parameters.as_ref().is_some_and(|linux| linux.init_process_enabled == Some(true));
     Launch { argv, env, dir, marker, init }
+}
+
+fn volume(root: &Path, name: &str) -> PathBuf {
+    root.join("volumes").join(name)
 }
 
 /// An address within the VPC, as Fargate names its hosts.

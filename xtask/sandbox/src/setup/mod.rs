@@ -1,4 +1,7 @@
-//! The pinned Python environments: nothing that the sandbox needs is taken from the machine but Python and Rust.
+//! The pinned Python environments: nothing that the sandbox needs is taken from the machine but Python and Rust. And what
+//! only tests need.
+
+mod debian;
 
 mod chromium;
 
@@ -12,6 +15,7 @@ use tokio::process::Command;
 use crate::{Group, Layout, WithHint};
 
 pub use chromium::chromium;
+pub use debian::{ensure_programs, libraries, program};
 
 /// One environment, with every dependency pinned.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +33,7 @@ pub const ENGINE: Venv =
 /// What `runvoy init` builds the orchestrator with: cargo-lambda and zig.
 pub const TOOLS: Venv =
     Venv { name: "tools", program: "cargo-lambda", requirements: include_str!("requirements-tools.txt") };
-/// What the tests check templates and events with: cfn-lint and jsonschema.
+/// What the tests check templates, events, scripts and the Dockerfile with: cfn-lint, jsonschema, shellcheck, hadolint.
 pub const LINT: Venv = Venv { name: "lint", program: "cfn-lint", requirements: include_str!("requirements-lint.txt") };
 /// What the tests hold the API against its document with: schemathesis.
 pub const CONTRACT: Venv =

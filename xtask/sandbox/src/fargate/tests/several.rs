@@ -63,3 +63,29 @@ async fn an_essential_end_stops_the_others() {
     assert_eq!((&task["containers"][0]["exitCode"], &task["containers"][1]["exitCode"]), (&json!(2), &json!(7)));
     assert_eq!(task["stopCode"], "EssentialContainerExited");
 }
+
+#[tokio::test]
+async fn they_share_volumes_and_each_has_its_own_secrets() {
+    let world = World::new().await;
+    let mount = json!([{ "sourceVolume": "code", "containerPath": "/code" }]);
+    let of = |name: &str, script: &str, essential: bool| {
+        let mut container = shell(name, "");
+        container["entryPoint"] = json!(["/bin/sh", "-c", script, "x", "/code"]);
+        container["command"] = json!(["/code"]);
+        container["mountPoints"] = mount.clone();
+        container["essential"] = json!(essential);
+        container
+    };
+    let prepare = of("prepare", "echo brought >\"$1/file\"", false);
+    let executor = after(of("executor", "cat \"$1/file\"; echo \"$2\"", true), "prepare", "COMPLETE");
+    world.define("shared", json!([prepare, executor]));
+    world.engine.set(|record| {
+        for definition in record.definitions.values_mut().filter(|definition| definition["family"] == "shared") {
+            definition["volumes"] = json!([{ "name": "code" }]);
+        }
+    });
+    let arn = world.launch(&plain("shared")).await;
+    assert_eq!(world.stopped(&arn).await["containers"][1]["exitCode"], 0);
+    // A command's own arguments stay as they are.
+    assert_eq!(world.log(&arn, "executor"), ["brought", "/code"]);
+}
