@@ -67,5 +67,5 @@ fn settings_change_what_the_next_request_finds() {
     assert_eq!(send("POST", "/executions", admin, &json!({"command": "true"})).status, 201);
     assert_eq!(patch(json!({"drain": true})).error().3, "drain");
     assert_eq!(send("GET", "/config", &member, &json!(null)).status, 403);
-    world.run(&["destroy", "--stack-name", "settings", "--yes"]).code(0);
+    world.run(&["destroy", "--stack-name", "settings", "--yes", "--stop-running"]).code(0);
 }

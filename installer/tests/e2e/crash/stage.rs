@@ -217,9 +217,9 @@ impl Stage {
         rows.filter(|row| row["action"]["S"] == action && row["target"]["S"] == target).count()
     }
 
-    /// As if the execution had been launched six minutes ago, which is when the sweep begins to doubt a launch.
+    /// As if the execution had been launched half an hour ago, when one sweep alone may give a launch up.
     pub fn age(&self, id: &str) {
-        self.age_by(id, 6);
+        self.age_by(id, 31);
     }
 
     /// As if it had been launched so many minutes ago.
