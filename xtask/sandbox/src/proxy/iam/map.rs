@@ -103,7 +103,11 @@ impl<'a> Map<'a> {
             _ => return None,
         };
         let resource = if resource == "*" { resource.to_owned() } else { format!("arn:aws:s3:::{resource}") };
-        Some(vec![Request::new(action, resource)])
+        // Who copies an object reads it, too.
+        let source = head.headers.get("x-amz-copy-source").and_then(|source| source.to_str().ok());
+        let source = source.map(|source| format!("arn:aws:s3:::{}", decode(source.trim_start_matches('/'))));
+        let read = source.map(|source| Request::new("s3:GetObject", source));
+        Some([Request::new(action, resource)].into_iter().chain(read).collect())
     }
 }
 
