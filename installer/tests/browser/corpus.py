@@ -32,7 +32,7 @@ CODES = [
     ("turned \u202e around \u2066 here", "turned \ufffd around \ufffd here"),
     ("bell\x07 null-free \x01\x02 and unfinished \x1b[", "bell null-free  and unfinished "),
     ("two columns wide: 日本語 and a crab 🦀, a tab\there", "two columns wide: 日本語 and a crab 🦀, a tab\there"),
-    (" ", ""),
+    ("", ""),
     (f"{ESC}[33mthis colour is left on", "this colour is left on"),
     (f"and goes on here{ESC}[0m", "and goes on here"),
 ]

@@ -195,8 +195,7 @@ def downloading(page):
         if wanted:
             assert text == "\n".join(wanted) + "\n"
         else:
-            blank = ["" if line == " " else line for line in corpus.WRITTEN]
-            assert text == "\n".join(blank) + "\n"
+            assert text == "\n".join(corpus.WRITTEN) + "\n"
 
 
 def keyboard(page):

@@ -17,10 +17,15 @@ const ENDPOINT: &str = "https://example.lambda-url.eu-west-1.on.aws/";
 const ANY: i32 = -1;
 
 /// Those that end with another code than 0, and what they say.
-const REFUSED: [(&str, i32, &str); 7] = [
+const REFUSED: [(&str, i32, &str); 8] = [
     ("runvoy exec 'echo hello; exit 3'", 3, "failed: exit code 3"),
     ("runvoy exec --lock infra-prod terraform apply -auto-approve", ANY, "failed: exit code"),
     ("runvoy exec --image alpine:3 --env STAGE=dev --timeout 10m -- make test", ANY, "failed: exit code"),
+    (
+        "runvoy exec --repo https://github.com/acme/infra --ref v2 --path prod terraform plan",
+        125,
+        "the code could not be prepared",
+    ),
     ("runvoy rerun last", 0, "completed"),
     ("runvoy configure --keyring", 1, "the key can't be kept in the system's keyring"),
     ("runvoy list --all --watch", 124, ""),
@@ -86,6 +91,8 @@ fn every_example_does_what_the_help_says() {
     let write = |name: &str, text: &str| fs::write(desk.home.join(name), text).unwrap();
     write(".runvoy.yaml", "tasks: {plan: echo plan}\n");
     write("policy.json", r#"{"locks": ["staging*"]}"#);
+    write("migrate", "#!/bin/sh\n[ \"$DB_PASSWORD\" = of-the-database ]\n");
+    desk.sh("chmod +x migrate; echo of-the-database | runvoy admin secrets set db-prod -").code(0);
     write("key", &desk.sh("runvoy admin add-user carol@example.com --role admin").code(0).stdout);
     let id = desk.sh("runvoy exec --detach 'echo done'").code(0).stdout.trim().to_owned();
     desk.wait_for(&id);

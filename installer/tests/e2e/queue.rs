@@ -70,6 +70,17 @@ fn those_that_wait_are_served_in_their_order() {
 }
 
 #[test]
+fn a_long_command_that_waited_is_fetched_when_its_turn_comes() {
+    let world = World::get();
+    let (holder, _, go_on) = hold(world, "long");
+    let id = queued(world, "long", "10m", &format!(": {}; exit 9", "x".repeat(10_000)));
+    fs::write(go_on, "").unwrap();
+    holder.end().code(0);
+    let record = world.ended(&id);
+    assert_eq!(record["exit_code"], 9, "{record}");
+}
+
+#[test]
 fn a_follower_in_the_queue_gets_its_output_and_exit_code() {
     let world = World::get();
     let (holder, _, go_on) = hold(world, "followed");

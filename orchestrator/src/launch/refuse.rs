@@ -83,7 +83,7 @@ pub fn reachable(ask: &Ask<'_>, seen: &Seen) -> Result<Option<String>> {
     if other.is_none() && remote.transport != wanted && remote.transport == Transport::Ssh {
         let (host, problem) = (&remote.host, "needs an ssh key, and this deployment has none");
         return Err(ApiError::from(Invalid::new("repo", format!("on `{host}` {problem}")))
-            .hint(format!("an admin sets it: `runvoy admin git-credentials set {host} --ssh-key FILE`")));
+            .hint(format!("an admin sets it: `runvoy admin git-credentials set --host {host} --ssh-key FILE`")));
     }
     Ok(Some(other.unwrap_or_else(|| url.clone())))
 }
