@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
 };
 
 use anyhow::Context;
@@ -16,11 +15,12 @@ use runvoy_api::{
     error::{ErrorCode, Invalid},
     logs::{LogEvent, Source},
 };
+use time::{Duration, OffsetDateTime};
 
 use crate::{
     app::App,
     error::{ApiError, Result},
-    line,
+    line, machine,
 };
 
 /// CloudWatch may answer with empty pages in mid-stream; this many are read on before the caller is asked to come again.
@@ -31,7 +31,7 @@ const PAGE_BYTES: usize = 5_000_000;
 /// What a line takes beside its text.
 const LINE_BYTES: usize = 80;
 /// How long the end of a stream is taken for its end without another look, however many readers wait there.
-const SHORTLY: Duration = Duration::from_secs(1);
+const SHORTLY: Duration = Duration::seconds(1);
 
 /// One stream's next lines.
 #[derive(Default)]
@@ -147,18 +147,19 @@ pub fn stale_cursor() -> Invalid {
 
 /// Ends of streams that were just seen: where, when, and whether there is a stream at all.
 #[derive(Default)]
-pub struct Ends(Mutex<HashMap<(String, String), (Instant, bool)>>);
+pub struct Ends(Mutex<HashMap<(String, String), (OffsetDateTime, bool)>>);
 
 impl Ends {
     fn get(&self, place: &(String, String)) -> Option<bool> {
         let ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ends.get(place).filter(|(seen, _)| seen.elapsed() < SHORTLY).map(|(_, begun)| *begun)
+        ends.get(place).filter(|(seen, _)| machine::now() - *seen < SHORTLY).map(|(_, begun)| *begun)
     }
 
     fn put(&self, place: (String, String), begun: bool) {
         let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ends.retain(|_, (seen, _)| seen.elapsed() < SHORTLY);
-        ends.insert(place, (Instant::now(), begun));
+        let now = machine::now();
+        ends.retain(|_, (seen, _)| now - *seen < SHORTLY);
+        ends.insert(place, (now, begun));
     }
 }
 

@@ -82,7 +82,7 @@ fn nothing_is_changed_before_the_name_is_typed() {
     let mut kept = screen(&one, &[]);
     kept.answer(DATA, &format!("{DOWN}{ENTER}")).answer(&name_prompt(&one), "asked\r");
     Deployment::reached(&held);
-    kept.types(INTERRUPT).shows("To go on later: ").types("q\r").ends(130);
+    kept.types(INTERRUPT).shows("To go on later:").types("q\r").ends(130);
     Deployment::gone(&held);
     let resume = kept.resume();
     assert_eq!(resume, "runvoy destroy --stack-name asked --region us-east-1 --keep-data");
@@ -117,7 +117,7 @@ fn ctrl_c_asks_and_whatever_is_answered_the_same_command_goes_on() {
     let mut early = begin();
     Deployment::reached(&held);
     assert!(one.is_drained());
-    early.types(INTERRUPT).shows("To go on later: ");
+    early.types(INTERRUPT).shows("To go on later:");
     let menu = early.0.screen();
     assert!(menu.contains("What is deleted stays deleted") && menu.contains("keep running"), "{menu}");
     assert!(!menu.contains("cancel the update"), "{menu}");
@@ -132,7 +132,7 @@ fn ctrl_c_asks_and_whatever_is_answered_the_same_command_goes_on() {
     Deployment::reached(&held);
     let settings = Match::client("dynamodb", "GetItem").about("torn-off-api-keys");
     let silent = land.script().on(settings, Effect::HoldBefore);
-    twice.types(INTERRUPT).shows("To go on later: ");
+    twice.types(INTERRUPT).shows("To go on later:");
     let pressed = Instant::now();
     twice.types(INTERRUPT).ends(130);
     assert!(pressed.elapsed() < Duration::from_secs(1), "{:?}", pressed.elapsed());
@@ -166,7 +166,7 @@ fn ctrl_c_asks_and_whatever_is_answered_the_same_command_goes_on() {
     let held = hold(&one, Effect::HoldAfter);
     let mut kept = begin();
     Deployment::reached(&held);
-    kept.types(INTERRUPT).shows("To go on later: ").types("k\r").ends(130);
+    kept.types(INTERRUPT).shows("To go on later:").types("k\r").ends(130);
     assert!(kept.text().contains("what AWS has begun goes on without us"), "{}", kept.text());
     Deployment::gone(&held);
     let bucket = Match::client("cloudformation", "DeleteStack").about("stack/torn-off-bucket/");
@@ -174,7 +174,7 @@ fn ctrl_c_asks_and_whatever_is_answered_the_same_command_goes_on() {
     let mut last = Screen::new(in_shell(one.command(&[]), &kept.resume()), 100, 40);
     last.answer(&name_prompt(&one), "torn-off\r");
     Deployment::reached(&held);
-    last.types(INTERRUPT).shows("To go on later: ").types(ENTER);
+    last.types(INTERRUPT).shows("To go on later:").types(ENTER);
     held.release();
     last.ends(0);
     assert!(last.text().contains("Nothing of it is left"), "{}", last.text());

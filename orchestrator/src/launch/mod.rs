@@ -162,12 +162,15 @@ async fn render(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution) ->
         if execution.lock_name.is_some() { task.clone().fenced(u64::MAX).fits() } else { task.fits() }
     };
     if task.line().len() > MAX_INLINE_COMMAND_BYTES || !fits(&task) {
-        let (key, sha256) = uploads::put_command(app, task.line()).await?;
+        let line = task.line().to_owned();
+        let (key, sha256) = uploads::command_key(&line);
         task = task.bringing(&key, &sha256);
+        // Nothing is put anywhere for what can't run.
         if !fits(&task) {
             let message = "`env` is longer than ECS takes: about 8000 characters as JSON, fewer with code to bring";
             return Err(ApiError::new(ErrorCode::InvalidRequest, message).detail("field", "env"));
         }
+        uploads::put_command(app, &line).await?;
     }
     task.definition = define(seen, execution, role, task.prepare.is_some());
     task.family = task.definition.family(&app.deployment);

@@ -65,14 +65,18 @@ async fn renew(app: &App, key: &str) -> anyhow::Result<bool> {
     Ok(reply.status().is_success() && copied)
 }
 
-/// Puts a long command where a container can fetch it. Returns its key and its SHA-256 in hex.
-pub async fn put_command(app: &App, command: &str) -> anyhow::Result<(String, String)> {
+/// Where a long command is put, and its SHA-256 in hex.
+pub fn command_key(command: &str) -> (String, String) {
     let digest = hex(&Sha256::digest(command));
-    let key = format!("{}{digest}", prefix::COMMANDS);
+    (format!("{}{digest}", prefix::COMMANDS), digest)
+}
+
+/// Puts a long command where a container can fetch it: see [`command_key`].
+pub async fn put_command(app: &App, command: &str) -> anyhow::Result<()> {
+    let (key, digest) = command_key(command);
     let headers = [(CHECKSUM, checksum(&digest)?)];
     let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
-    succeeded(&app.bucket.call("PUT", &key, &headers, command.as_bytes()).await?)?;
-    Ok((key, digest))
+    succeeded(&app.bucket.call("PUT", &key, &headers, command.as_bytes()).await?)
 }
 
 const CHECKSUM: &str = "x-amz-checksum-sha256";

@@ -174,16 +174,6 @@ fn a_stop_is_killed_at_each_call() {
     killed_at_each_end(stage, "stop", &|_, id| stop(id), &|id| stage.audited("execution.stop", id));
 }
 
-#[test]
-fn a_forced_release_is_killed_at_each_call() {
-    let stage = Stage::get();
-    let _turn = stage.turn();
-    let release =
-        |act: &Act<'_>| stage.send("DELETE", &format!("/locks/{}", act.lock), &[], &json!({ "reason": "it hangs" }));
-    let locks = |id: &str| stage.audited("lock.release", stage.execution(id)["lock_name"]["S"].as_str().unwrap());
-    killed_at_each_end(stage, "release", &|act, _| release(act), &locks);
-}
-
 /// What stops a task that runs: whoever asked for it asks again only if nothing is on record.
 fn killed_at_each_end(
     stage: &Stage,
@@ -225,60 +215,5 @@ fn killed_at_each_end(
             stage.sweep();
         }
         over(&act, &id);
-    }
-}
-
-#[test]
-fn a_handover_is_killed_at_each_call() {
-    let stage = Stage::get();
-    let _turn = stage.turn();
-    /// One that holds the lock and is over, and one that waits: both, and the event of the first one's end.
-    fn scene<'a>(stage: &'a Stage, name: &str) -> (String, Act<'a>, String, Value) {
-        let mut holder = Act::new(stage, &format!("{name}-holder"));
-        holder.body["lock"] = json!(format!("lock-{name}"));
-        let held = holder.started();
-        let mut act = Act::new(stage, name);
-        act.body["wait_lock"] = json!("10m");
-        let waits = act.started();
-        assert_eq!(stage.execution(&waits)["status"]["S"], "queued");
-        holder.go_on();
-        let tasks = stage.tasks_are(&held, "STOPPED");
-        let event = stage.stopped_event(&held, &tasks[0]);
-        (held, act, waits, event)
-    }
-    let over = |held: &str, act: &Act<'_>, id: &str, row: &Value| {
-        let holder = stage.execution(held);
-        assert_eq!((exit_code(&holder), &holder["status"]["S"]), (Some("7"), &json!("failed")));
-        assert!(["7", ""].contains(&exit_code(row).unwrap_or_default()), "{row}");
-        // Both were under the lock.
-        let rows = stage.executions(&act.lock);
-        assert_eq!(rows.len(), 2, "{rows:?}");
-        let tasks = stage.tasks(id);
-        assert!(tasks.len() <= 1 && tasks.iter().all(|task| task["lastStatus"] == "STOPPED"), "{tasks:?}");
-        assert_eq!((act.runs(), exit_code(row).is_some()), (tasks.len(), tasks.len() == 1));
-        assert_eq!(stage.lock(&act.lock)["holder"], Value::Null);
-        stage.sweep();
-        assert_eq!((stage.execution(held), &stage.execution(id)), (holder, row), "each ended once");
-    };
-    let (held, act, id, event) = scene(stage, "handover");
-    let mark = stage.cold();
-    assert!(stage.event(&event));
-    let places = stage.places(mark);
-    let row = act.comes_to_its_end(&id);
-    assert_eq!(exit_code(&row), Some("7"));
-    over(&held, &act, &id, &row);
-
-    let (has_lock, has_task) = (comes_to(&places, "TransactWriteItems", 2), comes_to(&places, "RunTask", 2));
-    for (index, place) in places.iter().enumerate() {
-        println!("a handover, killed at {place:?}");
-        let (held, act, id, event) = scene(stage, &format!("handover-{index}"));
-        stage.cold();
-        assert!(!stage.killed(place, || stage.event(&event)), "the function failed");
-        // AWS hands it the event again.
-        assert!(stage.event(&event));
-        stage.sweep();
-        let row = act.comes_to_its_end(&id);
-        assert_eq!(exit_code(&row).is_none(), (has_lock..has_task).contains(&index), "{row}");
-        over(&held, &act, &id, &row);
     }
 }
