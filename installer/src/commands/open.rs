@@ -8,8 +8,9 @@ use std::{
 use clap_complete::engine::ArgValueCandidates;
 use runvoy_api::{execution::ExecutionDetails, key::hex};
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::{TcpListener, TcpStream},
+    task::JoinSet,
     time::timeout,
 };
 
@@ -23,6 +24,8 @@ use crate::{
 
 /// How long a browser may take to come.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How much of a request is read, in bytes.
+const MOST_OF_A_HEAD: u64 = 64 * 1024;
 #[cfg(target_os = "macos")]
 const OPENER: &str = "open";
 #[cfg(not(target_os = "macos"))]
@@ -79,26 +82,38 @@ async fn show(link: &str) -> Result<bool> {
     if opened.is_err() {
         return Ok(false);
     }
-    let led = async {
-        loop {
-            let (browser, _) = listener.accept().await?;
-            if lead(browser, &path, link).await? {
-                return std::io::Result::Ok(());
-            }
-        }
-    };
     let bar = ui::spinner("waiting for the browser");
-    let led = timeout(PATIENCE, led).await;
+    let led = timeout(PATIENCE, wait(listener, path, link.to_owned())).await;
     bar.finish_and_clear();
     Ok(matches!(led, Ok(Ok(()))))
 }
 
-/// Answers one request; whether it was the one for the link.
+/// Returns when somebody was led to the link. Connections are answered side by side: browsers open some that they never use.
+async fn wait(listener: TcpListener, path: String, link: String) -> std::io::Result<()> {
+    let mut answers = JoinSet::new();
+    loop {
+        tokio::select! {
+            connection = listener.accept() => {
+                let (browser, path, link) = (connection?.0, path.clone(), link.clone());
+                answers.spawn(async move { lead(browser, &path, &link).await });
+            }
+            Some(answer) = answers.join_next() => {
+                if matches!(answer, Ok(Ok(true))) {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// Answers one request; whether it was the one for the link. It is read to the end of its head first: to close a connection with
+/// something unread resets it, and the reply may be lost.
 async fn lead(browser: TcpStream, path: &str, link: &str) -> std::io::Result<bool> {
-    let mut browser = BufReader::new(browser);
-    let mut line = String::new();
-    browser.read_line(&mut line).await?;
-    let found = line.split(' ').nth(1) == Some(path) && !link.contains(char::is_control);
+    let (reading, mut browser) = browser.into_split();
+    let mut head = BufReader::new(reading.take(MOST_OF_A_HEAD)).lines();
+    let request = head.next_line().await?.unwrap_or_default();
+    while head.next_line().await?.is_some_and(|line| !line.is_empty()) {}
+    let found = request.split(' ').nth(1) == Some(path) && !link.contains(char::is_control);
     let head = if found {
         format!("HTTP/1.1 302 Found\r\nlocation: {link}\r\nreferrer-policy: no-referrer\r\ncache-control: no-store")
     } else {
