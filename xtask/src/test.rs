@@ -43,7 +43,8 @@ pub async fn test(arguments: &[OsString], interrupts: &mut Interrupts) -> Result
     }
     grants::forget(&layout)?;
     let mut command = child::cargo(&layout);
-    command.args(["test", "--workspace"]).args(arguments);
+    // One run tells all that fails.
+    command.args(["test", "--workspace", "--no-fail-fast"]).args(arguments);
     let outcome = child::run(with_tools(&mut command, &layout), interrupts).await?;
     // A part of the tests needs a part of the grants.
     if arguments.is_empty() && matches!(outcome, Outcome::Done(())) {
