@@ -19,7 +19,7 @@ pub fn select(question: &str, items: &[&str], default: usize) -> Result<usize> {
     let item = |item: &&str| wrap(item, width.saturating_sub(4)).join("\n    ");
     let select = Select::new().with_prompt(last_line(question, 0)).items(items.iter().map(item));
     let chosen = select.default(default).report(false).interact()?;
-    ui::note(fold::shown(&format!("{question}: {}", items.get(chosen).copied().unwrap_or_default())));
+    ui::note(format_args!("{question}: {}", items.get(chosen).copied().unwrap_or_default()));
     Ok(chosen)
 }
 
@@ -33,7 +33,7 @@ pub fn several(question: &str, items: &[&str], chosen: &[bool]) -> Result<Vec<us
         let chosen = select.defaults(chosen).report(false).interact()?;
         if !chosen.is_empty() {
             let names: Vec<_> = chosen.iter().filter_map(|index| items.get(*index).copied()).collect();
-            ui::note(fold::shown(&format!("chosen: {}", names.join("; "))));
+            ui::note(format_args!("chosen: {}", names.join("; ")));
             return Ok(chosen);
         }
         ui::note("mark at least one");
@@ -54,7 +54,7 @@ pub fn input(question: &str, default: Option<&str>, check: impl Fn(&str) -> Resu
     if let Some(default) = default {
         input = input.default(default.to_owned());
         if is_long {
-            ui::note(fold::shown(&format!("  Enter takes {default}")));
+            ui::note(format_args!("  Enter takes {default}"));
         }
     }
     let check =

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 
 use crate::{
     error::{Error, Result},
-    exit,
+    exit, fold,
 };
 
 /// Nobody reads our stdout any more (`runvoy list | head -1`).
@@ -58,10 +58,10 @@ pub fn event(kind: &str, value: &impl Serialize) -> Result<()> {
     line(serde_json::to_string(&event)?)
 }
 
-/// Says something on stderr.
+/// Says something on stderr, in the columns that its terminal has.
 pub fn note(text: impl Display) {
     // A closed stderr is no reason to fail: there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = writeln!(io::stderr(), "{}", fold::shown(&text.to_string()));
 }
 
 /// Says on stderr what may be wrong.

@@ -2,7 +2,8 @@
 
 use std::{
     collections::VecDeque,
-    env, fs,
+    env,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -101,6 +102,8 @@ async fn build(root: &Path, architecture: Architecture, step: &Step) -> Result<A
         "--bin",
         EXECUTABLE,
     ];
+    let directory = target_directory(root).join("lambda");
+    let _turn = turn(&directory, step).await?;
     let mut command = Command::new("cargo");
     command.args(arguments).arg(target).current_dir(root).env("CARGO_TERM_COLOR", "never").process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -116,9 +119,23 @@ async fn build(root: &Path, architecture: Architecture, step: &Step) -> Result<A
             .context("the orchestrator could not be built")
             .hint(format!("`cargo {} {target}` in `{}` shows everything", arguments.join(" "), root.display())));
     }
-    let executable = target_directory(root).join("lambda").join(EXECUTABLE).join(EXECUTABLE);
+    let executable = directory.join(EXECUTABLE).join(EXECUTABLE);
     let bytes = fs::read(&executable).context(format!("the build left no `{}`", executable.display()))?;
     Artifact::pack(&bytes)
+}
+
+/// One build of a checkout at a time, until its result is read: cargo-lambda moves what cargo made when cargo's own lock is gone,
+/// so that another build finds nothing to move, or half of it.
+async fn turn(directory: &Path, step: &Step) -> Result<File> {
+    let path = directory.join(".turn");
+    let file = fs::create_dir_all(directory).and_then(|()| File::create(&path));
+    let file = file.context(format!("can't make `{}`", path.display()))?;
+    if file.try_lock().is_ok() {
+        return Ok(file);
+    }
+    step.detail("another build of this checkout is under way");
+    let file = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await?;
+    file.context(format!("can't lock `{}`", path.display()))
 }
 
 fn target_directory(root: &Path) -> PathBuf {
@@ -147,6 +164,19 @@ async fn follow(mut output: impl tokio::io::AsyncBufRead + Unpin, step: &Step) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deploy::progress::{Progress, View};
+
+    #[tokio::test]
+    async fn a_checkout_is_built_by_one_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let step = Progress::new(View::Plain).step("build", "build");
+        let first = turn(directory.path(), &step).await.unwrap();
+        let second = turn(directory.path(), &step);
+        tokio::pin!(second);
+        assert!(tokio::time::timeout(std::time::Duration::ZERO, &mut second).await.is_err());
+        drop(first);
+        second.await.unwrap();
+    }
 
     #[test]
     fn a_checkout_is_found_from_within() {

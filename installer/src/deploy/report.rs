@@ -58,15 +58,15 @@ impl Report {
                 row("key", key.reveal())?;
                 let profile = if self.is_current { String::new() } else { format!("--profile {stack} ") };
                 let next = format!("The key is shown this once. Try it: `runvoy {profile}exec 'echo hello'`");
-                ui::note(fold::shown(&next));
+                ui::note(next);
             }
             Admin::Known(_) => {}
-            Admin::Elsewhere(owner) => ui::note(fold::shown(&format!(
+            Admin::Elsewhere(owner) => ui::note(format_args!(
                 "To use it from here, ask {owner} for a key (`runvoy admin add-user`) and run `runvoy configure`.\n\
                  If that key is lost, this replaces it:\n  \
                  runvoy init --stack-name {stack} --region {} --reissue-admin-key",
                 self.region
-            ))),
+            )),
         }
         Ok(())
     }

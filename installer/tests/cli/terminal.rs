@@ -168,6 +168,17 @@ fn colours_are_for_terminals_and_for_those_who_want_them() {
     }
 }
 
+/// It is folded between words, and what is to be copied stays whole.
+#[test]
+fn an_error_fits_the_terminal() {
+    let machine = Machine::new().config("profiles: {}\n");
+    let mut pty = Pty::spawn(machine.command(&["profile", "use", "a-deployment-of-elsewhere"]), 40, 24).unwrap();
+    assert!(!pty.wait(PATIENCE).unwrap().success());
+    let screen = pty.screen();
+    assert!(screen.lines().count() > 2 && screen.lines().all(|line| line.chars().count() < 40), "{screen}");
+    assert!(screen.contains("error:") && screen.contains("hint:"), "{screen}");
+}
+
 #[test]
 fn a_watched_list_stays_in_its_place() {
     let list = |status: &str| {

@@ -7,6 +7,7 @@ mod api;
 mod audit;
 mod browser;
 mod by_hand;
+mod cards;
 mod choices;
 mod ci;
 #[cfg(target_os = "linux")]

@@ -181,7 +181,7 @@ pub fn artifact(number: usize) -> &'static Path {
         let options =
             SimpleFileOptions::default().compression_method(CompressionMethod::Stored).unix_permissions(0o755);
         zip.start_file("bootstrap", options).unwrap();
-        zip.write_all(&fs::read(world.root().join("target/lambda/bootstrap/bootstrap")).unwrap()).unwrap();
+        zip.write_all(&fs::read(world.bootstrap()).unwrap()).unwrap();
         zip.start_file("number", options).unwrap();
         write!(zip, "{number}").unwrap();
         zip.finish().unwrap();

@@ -87,7 +87,6 @@ fn the_last_lines_come_before_the_end() {
     };
     let first = feed("");
     assert_eq!((&first["status"], &first["completed"]), (&json!("completed"), &json!(false)));
-    std::thread::sleep(Duration::from_secs(5));
     put(world, record["log_stream_name"].as_str().unwrap(), &["late\n", "\n", "last\n"]);
     let (mut seen, mut page) = (messages(&first), first);
     until("the log is complete", || {

@@ -203,6 +203,21 @@ impl World {
         ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name, value(name))).into()
     }
 
+    /// What the functions run, in a file that nobody writes to.
+    pub fn bootstrap(&self) -> &Path {
+        static BOOTSTRAP: OnceLock<PathBuf> = OnceLock::new();
+        BOOTSTRAP.get_or_init(|| {
+            let (zip, loose) = (self.file("functions.zip"), self.file("loose"));
+            let build = ["build", "--architecture", ARCHITECTURE, "--output", zip.to_str().unwrap()];
+            Ran::from(self.command(&build).current_dir(self.root()).output().unwrap()).code(0);
+            zip::ZipArchive::new(std::fs::File::open(zip).unwrap()).unwrap().extract(&loose).unwrap();
+            // By another process: a program that this one has open for writing can't be started.
+            let path = self.file("bootstrap");
+            assert!(Command::new("cp").arg(loose.join("bootstrap")).arg(&path).status().unwrap().success());
+            path
+        })
+    }
+
     /// The deployed artifact as a server of its own, configured like the deployed function.
     pub fn serve(&self, credentials: &[(&str, String)]) -> Server {
         self.serve_as("runvoy-api", credentials)
@@ -210,7 +225,7 @@ impl World {
 
     /// The same as another deployment's function.
     pub fn serve_as(&self, function: &str, credentials: &[(&str, String)]) -> Server {
-        let mut child = Command::new(self.root().join("target/lambda/bootstrap/bootstrap"))
+        let mut child = Command::new(self.bootstrap())
             .env_clear()
             .envs(self.function_environment(function))
             .envs(credentials.iter().map(|(name, value)| (name, value)))

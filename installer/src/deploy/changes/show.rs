@@ -3,12 +3,12 @@
 use console::style;
 
 use super::{Action, Change, Replacement, Stage, is_code_only};
-use crate::{fold, templates::Group, ui};
+use crate::{templates::Group, ui};
 
 /// Shows the changes on stderr, and the updates that they take if it is more than one.
 pub fn show(changes: &[Change], stages: &[Stage]) {
     for line in lines(changes).into_iter().chain(steps(stages)) {
-        ui::note(fold::shown(&line));
+        ui::note(line);
     }
 }
 
