@@ -18,10 +18,10 @@ const WORDS: &[(&str, &str)] = &[
     ("exec format error", ARCHITECTURE),
     ("OutOfMemory", "it ran out of memory: run it with more `--memory`"),
     ("toomanyrequests", "the registry refused the pull because of its rate limit: use a mirror such as public.ecr.aws"),
-    (
-        "pull access denied",
-        "the image does not exist, or AWS may not read it: check its name and the registry's credentials",
-    ),
+    ("pull access denied", NOT_FOR_US),
+    ("failed to authorize", NOT_FOR_US),
+    ("401 Unauthorized", NOT_FOR_US),
+    ("403 Forbidden", NOT_FOR_US),
     ("no such host", "the image's registry does not exist: check its name"),
     ("manifest unknown", "the image has no such tag"),
     ("CannotPullContainer", "the image could not be pulled: check its name and tag, and whether AWS may read it"),
@@ -43,6 +43,14 @@ const WORDS: &[(&str, &str)] = &[
 ];
 
 const ARCHITECTURE: &str = "the image is not made for this deployment's CPU architecture: use a multi-platform image";
+
+const NOT_EXECUTABLE: &str = "a program could not be executed: it may be made for another CPU architecture";
+
+const NOT_FOUND: &str =
+    "a program was not found; if the log is empty, the image has no /bin/sh, which runs the command";
+
+const NOT_FOR_US: &str = "the image does not exist, or its registry does not let AWS have it: check its name; an admin \
+    sets what the registry demands with `runvoy admin registry-credentials set`";
 
 /// What ECS says, in words, with its own as far as they add something.
 pub fn in_words(text: &str) -> String {
@@ -87,6 +95,10 @@ pub fn of(row: &Row, task: &TaskView) -> (Status, Option<i32>, Option<String>) {
         }
         (_, Some(0)) => (Status::Completed, exit_code, None),
         (_, Some(137)) => end(Status::Failed, killed(task)),
+        // The shells' own codes. An image without a shell ends like this too, without a word: the init process that ECS
+        // starts first does not find it, and the log driver forgets its one line.
+        (_, Some(126)) => end(Status::Failed, NOT_EXECUTABLE.to_owned()),
+        (_, Some(127)) => end(Status::Failed, NOT_FOUND.to_owned()),
         (_, Some(255)) if executor_reason(task).is_some() => {
             end(Status::Failed, in_words(executor_reason(task).unwrap_or_default()))
         }
@@ -169,6 +181,8 @@ mod tests {
         let not_started = "TaskFailedToStart";
         let platform =
             "CannotPullContainerError: image Manifest does not contain descriptor matching platform 'linux/arm64'";
+        let private = "CannotPullContainerError: failed to resolve ref ghcr.io/a/b:1: failed to authorize: failed to fetch \
+            anonymous token: unexpected status from GET request to https://ghcr.io/token: 401 Unauthorized";
         let pull = "CannotPullContainerError: pull image manifest has been retried 1 time(s): not found";
         // Stop code, ECS's reason, container (exit code, reason), seconds it ran; status, exit code, words.
         type Case<'a> = (&'a str, &'a str, Value, i64, Status, Option<i32>, &'a str);
@@ -176,6 +190,8 @@ mod tests {
             (BY_ITSELF, EXITED, exited(Some(0), None), 5, Completed, Some(0), ""),
             (BY_ITSELF, EXITED, exited(Some(3), None), 5, Failed, Some(3), ""),
             (BY_ITSELF, EXITED, exited(Some(143), None), 5, Failed, Some(143), ""),
+            (BY_ITSELF, EXITED, exited(Some(126), None), 5, Failed, Some(126), "CPU architecture"),
+            (BY_ITSELF, EXITED, exited(Some(127), None), 5, Failed, Some(127), "no /bin/sh"),
             (BY_ITSELF, EXITED, exited(Some(137), None), 5, Failed, Some(137), "was killed (SIGKILL)"),
             (
                 BY_ITSELF,
@@ -206,6 +222,7 @@ mod tests {
             ("TerminationNotice", "", exited(Some(143), None), 5, Failed, Some(143), "run it again"),
             ("InfrastructureHealth", "unhealthy", exited(None, None), 5, Failed, None, "run it again: unhealthy"),
             (not_started, pull, exited(None, None), 0, Failed, None, "the image could not be pulled"),
+            (not_started, private, exited(None, None), 0, Failed, None, "registry-credentials set"),
             (not_started, platform, exited(None, None), 0, Failed, None, "CPU architecture"),
             (not_started, "ResourceInitializationError: x", Value::Null, 0, Failed, None, "network, logs or secrets"),
             (not_started, "Capacity is unavailable at this time", Value::Null, 0, Failed, None, "no capacity"),

@@ -96,6 +96,9 @@ pub fn failure(task: &TaskView) -> Option<String> {
         Some(22) => "the command can't be downloaded",
         Some(23) => "the command is not the one that was announced",
         Some(24) => "there is no such `path` in the code",
+        Some(127) => {
+            "the image that prepares it has no /bin/sh: an admin names another by `runvoy init --executor-image`"
+        }
         Some(137) => "it was killed, probably for want of memory: run it with more `--memory`",
         Some(code) => return Some(format!("the code could not be prepared: exit code {code}")),
         None => {

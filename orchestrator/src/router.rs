@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Every path without its prefix begins with one of these.
-const ROOTS: [&str; 15] = [
+const ROOTS: [&str; 16] = [
     "health",
     "openapi.json",
     "greet",
@@ -32,6 +32,7 @@ const ROOTS: [&str; 15] = [
     "users",
     "secrets",
     "git-credentials",
+    "registry-credentials",
     "audit",
     "costs",
     "config",
@@ -60,6 +61,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/secrets/{alias}", put(secrets::put).delete(secrets::delete))
         .route("/git-credentials", get(secrets::list_git))
         .route("/git-credentials/{host}", put(secrets::put_git).delete(secrets::delete_git))
+        .route("/registry-credentials", get(secrets::list_registries))
+        .route("/registry-credentials/{host}", put(secrets::put_registry).delete(secrets::delete_registry))
         .route("/audit", get(audit::list))
         .route("/costs", get(costs::list))
         .route("/config", get(config::get).patch(config::change))

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use aws_sdk_ecs::types::{
     Compatibility, ContainerCondition, ContainerDefinition, ContainerDependency, CpuArchitecture, LinuxParameters,
-    LogConfiguration, LogDriver, MountPoint, NetworkMode, OsFamily, RuntimePlatform, Secret, Volume,
-    builders::ContainerDefinitionBuilder,
+    LogConfiguration, LogDriver, MountPoint, NetworkMode, OsFamily, RepositoryCredentials, RuntimePlatform, Secret,
+    Volume, builders::ContainerDefinitionBuilder,
 };
 use runvoy_api::{
     infra::{EXECUTOR_CONTAINER, LOG_STREAM_PREFIX, PREPARE_CONTAINER, name, prepare_env},
@@ -44,12 +44,16 @@ const EACH_LINE: (&str, &str) = ("awslogs-multiline-pattern", "^");
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Definition {
     pub image: String,
+    /// ARN of what that image's registry demands.
+    pub image_credential: Option<String>,
     /// ARN of the role that the command has.
     pub task_role: String,
     /// ARNs of the secrets that the command finds in its environment, by variable.
     pub secrets: BTreeMap<String, String>,
     /// Whether something is to be brought before the command starts.
     pub prepared: bool,
+    /// ARN of what the registry of the image that brings it demands.
+    pub prepare_image_credential: Option<String>,
     /// ARN of the credential for that.
     pub git_credential: Option<String>,
 }
@@ -75,7 +79,7 @@ impl Definition {
 
     fn executor(&self, deployment: &Deployment) -> anyhow::Result<ContainerDefinition> {
         let volume = if self.prepared { VOLUME_PATH } else { NO_VOLUME };
-        let mut container = container(deployment, EXECUTOR_CONTAINER, &self.image)?
+        let mut container = container(deployment, EXECUTOR_CONTAINER, &self.image, self.image_credential.as_deref())?
             .essential(true)
             // The entry point carries the script, so that the command override is exactly the user's command and its
             // limit, whatever entry point the image has.
@@ -95,7 +99,8 @@ impl Definition {
 
     fn prepare(&self, deployment: &Deployment) -> anyhow::Result<ContainerDefinition> {
         let credential = self.git_credential.iter().map(|arn| secret((&prepare_env::GIT_CREDENTIAL.to_owned(), arn)));
-        let container = container(deployment, PREPARE_CONTAINER, &deployment.prepare_image)?
+        let registry = self.prepare_image_credential.as_deref();
+        let container = container(deployment, PREPARE_CONTAINER, &deployment.prepare_image, registry)?
             .essential(false)
             // Only root can write to a new volume.
             .user("0")
@@ -119,7 +124,13 @@ fn secret((name, arn): (&String, &String)) -> anyhow::Result<Secret> {
 }
 
 /// What all containers have.
-fn container(deployment: &Deployment, name: &str, image: &str) -> anyhow::Result<ContainerDefinitionBuilder> {
+fn container(
+    deployment: &Deployment,
+    name: &str,
+    image: &str,
+    registry: Option<&str>,
+) -> anyhow::Result<ContainerDefinitionBuilder> {
+    let registry = registry.map(|arn| RepositoryCredentials::builder().credentials_parameter(arn).build());
     let logs = LogConfiguration::builder()
         .log_driver(LogDriver::Awslogs)
         .options("awslogs-group", &deployment.log_group)
@@ -132,6 +143,7 @@ fn container(deployment: &Deployment, name: &str, image: &str) -> anyhow::Result
     Ok(ContainerDefinition::builder()
         .name(name)
         .image(image)
+        .set_repository_credentials(registry.transpose()?)
         .log_configuration(logs)
         .linux_parameters(LinuxParameters::builder().init_process_enabled(true).build())
         .stop_timeout(STOP_TIMEOUT))
@@ -176,15 +188,33 @@ mod tests {
             Definition { secrets, ..plain("alpine") },
             Definition { prepared: true, ..plain("alpine") },
             Definition { prepared: true, git_credential: Some("arn:two".to_owned()), ..plain("alpine") },
+            Definition { image_credential: Some("arn:three".to_owned()), ..plain("alpine") },
         ];
         let mut families: Vec<_> = others.iter().map(|other| other.family(&deployment)).collect();
         let role = Definition { task_role: "arn:aws:iam::1:role/other".to_owned(), ..plain("alpine") };
         families.extend([role.family(&deployment), plain("alpine").family(&deployment)]);
         assert!(families.iter().all(|family| family.starts_with("runvoy-")));
-        assert_eq!(plain("alpine").family(&deployment), families[5]);
+        assert_eq!(plain("alpine").family(&deployment), families[6]);
         families.sort();
         families.dedup();
-        assert_eq!(families.len(), 6);
+        assert_eq!(families.len(), 7);
+    }
+
+    #[test]
+    fn each_image_has_its_own_registrys_credential() {
+        let definition = Definition {
+            image_credential: Some("arn:one".to_owned()),
+            prepared: true,
+            prepare_image_credential: Some("arn:two".to_owned()),
+            ..Definition::default()
+        };
+        let deployment = Deployment::for_tests();
+        let given = |container: ContainerDefinition| {
+            container.repository_credentials().map(|own| own.credentials_parameter().to_owned())
+        };
+        assert_eq!(given(definition.executor(&deployment).unwrap()).as_deref(), Some("arn:one"));
+        assert_eq!(given(definition.prepare(&deployment).unwrap()).as_deref(), Some("arn:two"));
+        assert_eq!(given(Definition::default().executor(&deployment).unwrap()), None);
     }
 
     #[test]

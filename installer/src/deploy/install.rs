@@ -246,7 +246,8 @@ impl Deployed {
 }
 
 impl Admin {
-    fn key(&self) -> Option<&ApiKey> {
+    /// Their key, if it is here.
+    pub fn key(&self) -> Option<&ApiKey> {
         match self {
             Self::New(key) | Self::Known(key) => Some(key),
             Self::Elsewhere(_) => None,

@@ -120,7 +120,8 @@ async fn rows(site: Site<'_>, table: &Table) -> Result<Rows> {
 /// Whether a row means anything in another deployment. Those that name secrets don't: the values went with theirs.
 fn comes_back(table: &Table, row: &Value) -> bool {
     let key = row[table.partition]["S"].as_str().unwrap_or_default();
-    *table != API_KEYS || ![Sentinel::SECRETS, Sentinel::GIT].iter().any(|prefix| key.starts_with(prefix))
+    *table != API_KEYS
+        || ![Sentinel::SECRETS, Sentinel::GIT, Sentinel::REGISTRIES].iter().any(|prefix| key.starts_with(prefix))
 }
 
 fn key(table: &Table, row: &Value) -> String {
@@ -213,7 +214,7 @@ mod tests {
         let found = compare(file.path(), &LOCKS, &there).unwrap();
         assert_eq!(found, Compared { missing: 1, different: 1, foreign: 1 });
         let mut keys = tempfile::NamedTempFile::new().unwrap();
-        for name in ["user#a@example.com", "secret#db", "git#github.com"] {
+        for name in ["user#a@example.com", "secret#db", "git#github.com", "registry#ghcr.io", "registry#"] {
             writeln!(keys, "{}", json!({ "api_key_hash": { "S": name } })).unwrap();
         }
         assert_eq!(

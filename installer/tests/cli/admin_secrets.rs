@@ -69,3 +69,35 @@ fn a_git_credential_is_a_token_or_a_key_with_its_hosts_own() {
     assert!(list.contains("github.com") && list.contains("token") && list.contains("all"), "{list}");
     machine.run(&["admin", "git-credentials", "remove", "--host", "github.com"]).code(0).stdout("");
 }
+
+#[test]
+fn a_registrys_credential_is_a_name_and_a_password() {
+    let credential = |host: &str| json!({"host": host, "username": "bot", "set_at": AT, "set_by": "a@example.com"});
+    let server = Server::script([
+        ("PUT /registry-credentials/ghcr.io", vec![ok(credential("ghcr.io"))]),
+        ("PUT /registry-credentials/docker.io", vec![ok(credential("docker.io"))]),
+        ("PUT /registry-credentials/registry.example.com%3A5000", vec![ok(credential("registry.example.com:5000"))]),
+        ("GET /registry-credentials", vec![ok(json!({"registry_credentials": [credential("ghcr.io")]}))]),
+        ("DELETE /registry-credentials/ghcr.io", vec![ok(credential("ghcr.io"))]),
+    ]);
+    let machine = Machine::using(&server).file("token", "from a file\n");
+    let set = |args: &[&str], stdin: &str| {
+        machine.run_with_stdin(&[&["admin", "registry-credentials", "set"], args].concat(), stdin)
+    };
+    let bot = ["--username", "bot"];
+    set(&[&["--host", "GHCR.io"][..], &bot, &["-"]].concat(), "t0ken\n").code(0).never_says("t0ken");
+    assert_eq!(sent(&server), json!({"username": "bot", "password": "t0ken"}));
+    set(&[&["--host", "index.docker.io"][..], &bot, &["token"]].concat(), "").code(0).says("`docker.io`");
+    assert_eq!(sent(&server)["password"], "from a file");
+    set(&[&["--host", "registry.example.com:5000"][..], &bot, &["-"]].concat(), "x").code(0);
+    let before = server.requests().len();
+    set(&[&["--host", "ghcr.io"][..], &bot].concat(), "").code(2).says("no value is given");
+    set(&["--host", "ghcr.io", "--username", "a:b", "-"], "x").code(2).says("`username` must be");
+    set(&[&["--host", "acme"][..], &bot, &["-"]].concat(), "x").code(2).says("must name a registry's host");
+    let own = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+    set(&[&["--host", own][..], &bot, &["-"]].concat(), "x").code(2).says("takes no credential");
+    assert_eq!(server.requests().len(), before);
+    let list = machine.run(&["admin", "registry-credentials", "list"]).code(0).stdout;
+    assert!(list.starts_with("HOST") && list.contains("ghcr.io") && list.contains("bot"), "{list}");
+    machine.run(&["admin", "registry-credentials", "remove", "--host", "ghcr.io"]).code(0).stdout("");
+}

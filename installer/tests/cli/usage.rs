@@ -18,7 +18,9 @@ fn the_help_is_grouped() {
 fn each_command_shows_examples() {
     let commands = "exec,status,logs,list,stop,rerun,open,profile list,profile use,profile remove,locks list,locks release,audit,costs,configure,whoami,health,\
         version,completions,init,destroy,build,config explain,config tasks,config schema,\
-        admin add-user,admin list-users,admin set-role,admin set-policy,admin rotate-key,admin revoke-user,admin config,man";
+        admin add-user,admin list-users,admin set-role,admin set-policy,admin rotate-key,admin revoke-user,admin config,man,\
+        admin secrets set,admin git-credentials set,admin registry-credentials set,admin registry-credentials list,\
+        admin registry-credentials remove";
     for command in commands.split(',') {
         let args: Vec<_> = command.split(' ').chain(["--help"]).collect();
         let ran = Machine::new().run(&args).code(0);

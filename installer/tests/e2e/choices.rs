@@ -1,5 +1,7 @@
 //! What an admin may choose at `init`, deployed.
 
+use serde_json::json;
+
 use crate::{
     http,
     world::{Ran, World, element},
@@ -21,7 +23,11 @@ fn a_private_network_with_alarms_and_a_viewer_of_its_own() {
     // Of this account: ECS may pull no other one's.
     let image = format!("{}.dkr.ecr.us-east-1.amazonaws.com/terraform:1", world.sandbox().engine().account());
     let first = ["--network", "private", "--image", &image, "--viewer", "cloudfront"];
-    init(world, STACK, &[&email[..], &first].concat()).code(0);
+    let foreign = image.replace(world.sandbox().engine().account(), "210987654321");
+    let refused = init(world, STACK, &[&email[..], &["--network", "private", "--image", &foreign]].concat());
+    refused.code(3).says("is account 210987654321's").says("copy it into a repository of this account");
+    let made = init(world, STACK, &[&email[..], &first].concat()).code(0);
+    made.says("? images").says("uploads and commands over 4 KB take `public.ecr.aws/");
     let environment = || world.function_environment("choices-api");
     let deployed = environment();
     let viewer = deployed["WEB_UI_URL"].clone();
@@ -60,7 +66,22 @@ fn a_network_that_is_there_already_is_used_and_stays() {
     };
     let (id, subnets) = (vpc(), world.function_environment("runvoy-api")["SUBNET_IDS"].clone());
     let network = ["--network", "existing", "--vpc-id", &id, "--subnet-id", &subnets, "--public-ip"];
-    init(world, "guest", &[&network[..], &["--admin-email", "guest@example.com"]].concat()).code(0);
+    let tokens = world.file("guest-token");
+    std::fs::write(&tokens, "t0ken-of-the-guest\n").unwrap();
+    let token = format!("github.com={}", tokens.display());
+    let guest = ["--admin-email", "guest@example.com", "--git-token", &token];
+    let made = init(world, "guest", &[&network[..], &guest].concat()).code(0);
+    assert!(!made.stdout.contains("t0ken") && !made.stderr.contains("t0ken"), "{made:?}");
+    let stored = || {
+        let id = json!({ "SecretId": "guest/git/github.com" });
+        world.aws("secretsmanager", "secretsmanager.GetSecretValue", &id)["SecretString"].to_string()
+    };
+    assert!(stored().contains("t0ken-of-the-guest"), "{}", stored());
+    // Again: what the file says now.
+    std::fs::write(&tokens, "t0ken-of-today").unwrap();
+    init(world, "guest", &guest).code(0).says("keep the tokens for git");
+    assert!(stored().contains("t0ken-of-today"), "{}", stored());
+    init(world, "guest", &["--git-token", "github.com=nowhere"]).code(1).says("can't read `nowhere`");
     let environment = world.function_environment("guest-api");
     assert_eq!((&environment["SUBNET_IDS"], environment["ASSIGN_PUBLIC_IP"].as_str()), (&subnets, "ENABLED"));
     assert_eq!(world.run(&["--profile", "guest", "exec", "echo guest"]).code(0).stdout, "guest\n");

@@ -20,15 +20,15 @@ use crate::{
 const PREPARE_IMAGE: &str = "public.ecr.aws/docker/library/buildpack-deps:bookworm-scm";
 
 /// A deployment in a sandbox of its own, where every process, file and call is this test's.
-struct Lab {
-    site: Site<'static>,
+pub struct Lab {
+    pub site: Site<'static>,
     forge: Forge,
     endpoint: String,
     key: String,
-    turn: Mutex<()>,
+    pub turn: Mutex<()>,
 }
 
-static LAB: LazyLock<Lab> = LazyLock::new(|| {
+pub static LAB: LazyLock<Lab> = LazyLock::new(|| {
     World::get();
     let layout = Layout::named("e2e-code").unwrap();
     let sandbox: &'static Sandbox = Box::leak(Box::new(world::wait(Sandbox::start(&layout)).unwrap()));
@@ -49,7 +49,7 @@ static LAB: LazyLock<Lab> = LazyLock::new(|| {
 });
 
 impl Lab {
-    fn call(&self, method: &str, path: &str, body: &Value) -> Reply {
+    pub fn call(&self, method: &str, path: &str, body: &Value) -> Reply {
         let headers = [("x-api-key", self.key.as_str()), ("content-type", "application/json")];
         let body = if body.is_null() { String::new() } else { body.to_string() };
         http::send(&self.endpoint, method, &format!("/api/v1{path}"), &headers, &body)
@@ -64,13 +64,13 @@ impl Lab {
         self.credential(&json!({"kind": "token", "username": USER, "secret": TOKEN, "repositories": ["acme/*"]}));
     }
 
-    fn start(&self, body: &Value) -> String {
+    pub fn start(&self, body: &Value) -> String {
         let reply = self.call("POST", "/executions", body);
         assert!(reply.status < 300, "{}", reply.body);
         reply.json()["execution_id"].as_str().unwrap().to_owned()
     }
 
-    fn ended(&self, id: &str) -> Value {
+    pub fn ended(&self, id: &str) -> Value {
         until("the execution is over", || {
             let record = self.call("GET", &format!("/executions/{id}"), &Value::Null).json();
             let open = ["queued", "starting", "running", "stopping"].contains(&record["status"].as_str().unwrap());
@@ -79,7 +79,7 @@ impl Lab {
     }
 
     /// The record and the command's lines.
-    fn run(&self, body: &Value) -> (Value, Vec<String>) {
+    pub fn run(&self, body: &Value) -> (Value, Vec<String>) {
         let record = self.ended(&self.start(body));
         let lines = self.lines(&record, "executor");
         (record, lines)
@@ -100,7 +100,7 @@ impl Lab {
     }
 
     /// One call of ECS as a client would make it, through the proxy.
-    fn ecs(&self, action: &str, body: &Value) -> String {
+    pub fn ecs(&self, action: &str, body: &Value) -> String {
         let environment = self.site.sandbox.environment();
         let key = &environment.iter().find(|(name, _)| name == "AWS_ACCESS_KEY_ID").unwrap().1;
         let scope = format!("AWS4-HMAC-SHA256 Credential={key}/20260101/{REGION}/ecs/aws4_request, Signature=0");
@@ -115,7 +115,7 @@ impl Lab {
 }
 
 /// A secret as it may be spelled.
-fn spellings(secret: &str) -> Vec<String> {
+pub fn spellings(secret: &str) -> Vec<String> {
     let url: String = secret
         .bytes()
         .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
@@ -136,7 +136,7 @@ fn key_lines(key: &str) -> Vec<String> {
     lines[1..].to_vec()
 }
 
-fn found(bytes: &[u8], secrets: &[String]) -> bool {
+pub fn found(bytes: &[u8], secrets: &[String]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     secrets.iter().any(|secret| text.contains(secret.as_str()))
 }

@@ -63,7 +63,7 @@ fn everything_goes_and_nothing_of_anybody_else() {
     let staging = neighbours(land);
     staging.run(&["exec", "echo theirs"]).code(0);
     fill(land, &one.bucket());
-    for name in ["whole/user/token", "whole/git/github.com"] {
+    for name in ["whole/user/token", "whole/git/github.com", "whole/registry/ghcr.io"] {
         secret(land, name);
     }
     one.run(&["exec", "echo done"]).code(0);
@@ -83,7 +83,7 @@ fn everything_goes_and_nothing_of_anybody_else() {
     let buckets = &plan["buckets"][0];
     assert_eq!(buckets["versions"].as_u64().unwrap() + buckets["delete_markers"].as_u64().unwrap(), 2503, "{buckets}");
     assert_eq!((&plan["keys"], &plan["running"][0]["execution"]), (&json!(1), &json!(id)));
-    assert_eq!(plan["secrets"], json!(["whole/user/token", "whole/git/github.com"]));
+    assert_eq!(plan["secrets"], json!(["whole/user/token", "whole/git/github.com", "whole/registry/ghcr.io"]));
     assert_eq!(plan["task_definitions"]["active"].as_array().unwrap().len(), 1, "{plan}");
     let result = events.last().unwrap();
     assert_eq!((&result["type"], &result["outcome"]), (&json!("result"), &json!("done")), "{result}");

@@ -32,6 +32,8 @@ mod execution;
 mod forge;
 mod http;
 mod idempotency;
+#[cfg(target_os = "linux")]
+mod images;
 mod interrupts;
 mod json;
 mod kill;

@@ -1,8 +1,14 @@
 //! Container image references.
 
-use crate::error::Invalid;
+use crate::{error::Invalid, repo::validate_host};
 
 const MAX_BYTES: usize = 512;
+
+/// The registry of images that name none.
+const DOCKER_HUB: &str = "docker.io";
+
+/// What else it is called: where its images are kept, and what `docker login` writes down.
+const DOCKER_HUB_TOO: [&str; 2] = ["registry-1.docker.io", "index.docker.io"];
 
 /// Checks the form of an image reference: `[host[:port]/]path[:tag][@sha256:digest]`.
 ///
@@ -35,6 +41,44 @@ pub fn validate(image: &str) -> Result<(), Invalid> {
         return bad("has a malformed registry host");
     }
     if parts.all(is_component) { Ok(()) } else { bad("is not an image reference") }
+}
+
+/// The registry of an image: its host, with its port if it names one, in the one spelling that credentials are kept by.
+pub fn registry(image: &str) -> String {
+    let host = image.split_once('/').map(|(first, _)| first).filter(|first| is_host(first));
+    one_spelling(host.unwrap_or(DOCKER_HUB))
+}
+
+/// Checks the host of a registry that is to have a credential, and returns it as [`registry`] spells it.
+pub fn validate_registry(host: &str) -> Result<String, Invalid> {
+    let name = host.split(':').next().unwrap_or_default();
+    if !is_host(host) || validate_host(name).is_err() {
+        return Err(Invalid::new(
+            "host",
+            "must name a registry's host, such as `ghcr.io` or `registry.example.com:5000`",
+        ));
+    }
+    let host = one_spelling(host);
+    // ECS has its own way there, and no password lasts.
+    if ecr(&host).is_some() {
+        let problem = "is Amazon ECR, which takes no credential: the deployment's own role pulls from this account";
+        return Err(Invalid::new("host", problem));
+    }
+    Ok(host)
+}
+
+/// The account and the region of an image of Amazon ECR, or of its registry.
+///
+/// Source: Amazon ECR user guide, "Private registry concepts".
+pub fn ecr(image: &str) -> Option<(&str, &str)> {
+    let (account, rest) = image.split('/').next()?.split_once(".dkr.ecr")?;
+    let (region, domain) = rest.strip_prefix("-fips").unwrap_or(rest).strip_prefix('.')?.split_once('.')?;
+    matches!(domain, "amazonaws.com" | "amazonaws.com.cn").then_some((account, region))
+}
+
+fn one_spelling(host: &str) -> String {
+    let host = host.to_ascii_lowercase();
+    if DOCKER_HUB_TOO.contains(&host.as_str()) { DOCKER_HUB.to_owned() } else { host }
 }
 
 fn is_host(part: &str) -> bool {
@@ -79,6 +123,51 @@ mod tests {
         ] {
             assert_eq!(validate(image), Ok(()), "{image}");
         }
+    }
+
+    #[test]
+    fn an_image_has_one_registry() {
+        for (image, host) in [
+            ("ubuntu", "docker.io"),
+            ("ubuntu:24.04", "docker.io"),
+            ("hashicorp/terraform:1.6", "docker.io"),
+            ("index.docker.io/library/ubuntu", "docker.io"),
+            ("registry-1.docker.io/acme/tool", "docker.io"),
+            ("GHCR.io/acme/tool:1", "ghcr.io"),
+            ("localhost:5000/tool", "localhost:5000"),
+            ("registry.example.com:5000/team/tool@sha256:00", "registry.example.com:5000"),
+        ] {
+            assert_eq!(registry(image), host, "{image}");
+        }
+    }
+
+    #[test]
+    fn an_image_of_ecr_has_an_account_and_a_region() {
+        let of = |host: &str| ecr(host).map(|(account, region)| format!("{account} {region}"));
+        for host in ["1.dkr.ecr.eu-west-1.amazonaws.com/a/b:1", "1.dkr.ecr-fips.eu-west-1.amazonaws.com.cn"] {
+            assert_eq!(of(host).as_deref(), Some("1 eu-west-1"), "{host}");
+        }
+        for other in ["alpine", "public.ecr.aws/a/b", "1.dkr.ecr.eu-west-1.amazonaws.com.example.com/a"] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_registry_is_a_host_and_not_amazons_own() {
+        for (host, kept) in [
+            ("ghcr.io", "ghcr.io"),
+            ("Index.Docker.io", "docker.io"),
+            ("localhost:5000", "localhost:5000"),
+            ("registry.gitlab.com", "registry.gitlab.com"),
+        ] {
+            assert_eq!(validate_registry(host).unwrap(), kept);
+        }
+        for host in ["", "acme", "https://ghcr.io", "ghcr.io/acme", "ghcr.io:", "ghcr.io:x", "-a.io", "a..io", ":5000"]
+        {
+            assert_eq!(validate_registry(host).unwrap_err().field, "host", "{host}");
+        }
+        let own = validate_registry("123456789012.dkr.ecr.us-east-1.amazonaws.com").unwrap_err();
+        assert!(own.problem.contains("Amazon ECR"), "{own}");
     }
 
     #[test]

@@ -18,6 +18,7 @@ pub mod key;
 pub mod lock;
 pub mod logs;
 pub mod policy;
+pub mod registry_credential;
 pub mod repo;
 pub mod secret;
 pub mod status;

@@ -172,7 +172,7 @@ async fn render(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution) ->
         }
         uploads::put_command(app, &line).await?;
     }
-    task.definition = define(seen, execution, role, task.prepare.is_some());
+    task.definition = define(app, seen, execution, role, task.prepare.is_some());
     task.family = task.definition.family(&app.deployment);
     Ok(match execution.lock_fence {
         Some(fence) => task.fenced(fence),
@@ -181,15 +181,17 @@ async fn render(app: &App, ask: &Ask<'_>, seen: &Seen, execution: &Execution) ->
 }
 
 /// What its task is made of. A credential is given where it is of use: for this repository, by this transport.
-fn define(seen: &Seen, execution: &Execution, role: &str, prepared: bool) -> Definition {
+fn define(app: &App, seen: &Seen, execution: &Execution, role: &str, prepared: bool) -> Definition {
     let arn = |(name, alias): (&String, &String)| Some((name.clone(), seen.secrets.get(alias)?.clone()));
     let remote = execution.repo.as_deref().and_then(|url| Remote::parse(url).ok());
     let known = seen.git.as_ref().filter(|known| remote.is_some_and(|it| it.transport == known.kind.transport()));
     Definition {
         image: execution.image.clone(),
+        image_credential: seen.registries.credential(&execution.image),
         task_role: role.to_owned(),
         secrets: execution.secrets.iter().filter_map(arn).collect(),
         prepared,
+        prepare_image_credential: seen.registries.credential(&app.deployment.prepare_image).filter(|_| prepared),
         git_credential: known.and_then(|known| known.arn.clone()),
     }
 }

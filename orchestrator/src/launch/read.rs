@@ -45,6 +45,7 @@ pub struct Seen {
     pub secrets: BTreeMap<String, String>,
     /// The credential of the repository's host, if it is for this repository.
     pub git: Option<secrets::Known>,
+    pub registries: secrets::Registries,
 }
 
 pub async fn read(app: &App, ask: &Ask<'_>) -> Result<Seen> {
@@ -57,7 +58,7 @@ pub async fn read(app: &App, ask: &Ask<'_>) -> Result<Seen> {
     let remote = ask.request.repo.as_deref().and_then(|url| Remote::parse(url).ok());
     // A read that names a row twice is refused.
     let aliases: BTreeSet<&String> = ask.request.secrets.values().collect();
-    let mut hashes = vec![ask.key_hash.to_owned(), Sentinel::CONFIG.to_owned()];
+    let mut hashes = vec![ask.key_hash.to_owned(), Sentinel::CONFIG.to_owned(), Sentinel::REGISTRIES.to_owned()];
     hashes.extend(aliases.iter().map(|alias| Sentinel::secret(alias)));
     hashes.extend(remote.iter().map(|remote| Sentinel::git(&remote.host)));
     let api_keys = keys(hashes.iter().map(|hash| one(KeyRow::HASH, hash)).collect())?;
@@ -88,6 +89,7 @@ pub async fn read(app: &App, ask: &Ask<'_>) -> Result<Seen> {
     Ok(Seen {
         secrets: aliases.into_iter().filter_map(arn).collect(),
         git,
+        registries: secrets::Registries::from_row(key_row(Sentinel::REGISTRIES)),
         policy: caller.policy()?,
         caller,
         config,

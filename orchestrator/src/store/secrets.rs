@@ -1,8 +1,10 @@
-//! Secrets that admins set, for commands and for git. Values are in Secrets Manager, which this function can write to and
-//! not read; a row beside the keys says what there is, so that a launch learns of it in the read that it makes anyway.
+//! Secrets that admins set, for commands, git and registries. Values are in Secrets Manager, which this function can write
+//! to and not read; a row beside the keys says what there is, so that a launch learns of it in the read that it makes anyway.
+
+use std::fmt;
 
 use anyhow::Context;
-use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update};
 use aws_sdk_secretsmanager::{
     operation::{
         create_secret::CreateSecretError, delete_secret::DeleteSecretError, put_secret_value::PutSecretValueError,
@@ -11,11 +13,12 @@ use aws_sdk_secretsmanager::{
 };
 use runvoy_api::{
     git_credential::Kind,
+    image,
     infra::{KeyRow, Sentinel, TAG, name},
 };
 
 use super::{
-    item::{self, Item, Read, s},
+    item::{self, Item, Read, n, s},
     transaction::{self, Outcome},
 };
 use crate::app::App;
@@ -27,6 +30,7 @@ const RECOVERY_DAYS: i64 = 7;
 const ARN: &str = "arn";
 const KIND: &str = "kind";
 const REPOSITORIES: &str = "repositories";
+pub const USERNAME: &str = "username";
 pub const SET_AT: &str = "set_at";
 pub const SET_BY: &str = "set_by";
 
@@ -36,6 +40,8 @@ pub enum Place<'a> {
     Secret(&'a str),
     /// By host.
     Git(&'a str),
+    /// By host.
+    Registry(&'a str),
 }
 
 impl Place<'_> {
@@ -43,6 +49,7 @@ impl Place<'_> {
         match self {
             Self::Secret(alias) => Sentinel::secret(alias),
             Self::Git(host) => Sentinel::git(host),
+            Self::Registry(host) => Sentinel::registry(host),
         }
     }
 
@@ -50,7 +57,67 @@ impl Place<'_> {
         match self {
             Self::Secret(alias) => name::secret(stack, alias),
             Self::Git(host) => name::git_credential(stack, host),
+            Self::Registry(host) => name::registry_credential(stack, host),
         }
+    }
+
+    /// What the audit trail calls its being set and deleted.
+    pub fn actions(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Secret(_) => ("secret.set", "secret.delete"),
+            Self::Git(_) => ("git-credential.set", "git-credential.delete"),
+            Self::Registry(_) => ("registry-credential.set", "registry-credential.delete"),
+        }
+    }
+
+    /// The alias or the host.
+    pub fn key(&self) -> &str {
+        match self {
+            Self::Secret(key) | Self::Git(key) | Self::Registry(key) => key,
+        }
+    }
+
+    /// A registry's ARN, on the row that has them all, as it comes and goes.
+    fn among_registries(&self, app: &App, arn: Option<&str>) -> anyhow::Result<Option<TransactWriteItem>> {
+        let Self::Registry(host) = self else { return Ok(None) };
+        let update = Update::builder()
+            .table_name(&app.deployment.api_keys)
+            .key(KeyRow::HASH, s(Sentinel::REGISTRIES))
+            .expression_attribute_names("#host", *host);
+        let update = match arn {
+            Some(arn) => update
+                .update_expression("SET #host = :arn, #schema = :schema")
+                .expression_attribute_names("#schema", KeyRow::SCHEMA)
+                .expression_attribute_values(":arn", s(arn))
+                .expression_attribute_values(":schema", n(KeyRow::SCHEMA_VERSION)),
+            None => update.update_expression("REMOVE #host"),
+        };
+        Ok(Some(TransactWriteItem::builder().update(update.build()?).build()))
+    }
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self {
+            Self::Secret(_) => "secret",
+            Self::Git(_) => "git credential for",
+            Self::Registry(_) => "registry credential for",
+        };
+        write!(f, "{what} `{}`", self.key().escape_debug())
+    }
+}
+
+/// The credentials of registries, as the row that has them all tells them.
+pub struct Registries(Option<Item>);
+
+impl Registries {
+    pub fn from_row(row: Option<&Item>) -> Self {
+        Self(row.cloned())
+    }
+
+    /// The ARN of the credential that this image is pulled with, if there is one.
+    pub fn credential(&self, image: &str) -> Option<String> {
+        self.0.as_ref()?.owned(&image::registry(image))
     }
 }
 
@@ -93,10 +160,12 @@ pub async fn set(
     let arn = put_value(app, &place.name(&app.deployment.stack), value).await?;
     let mut row = item::new();
     row.insert(KeyRow::HASH.into(), s(place.row()));
-    row.insert(ARN.into(), s(arn));
+    row.insert(ARN.into(), s(&arn));
     row.extend(known);
-    let put = app.dynamodb.put_item().table_name(&app.deployment.api_keys).set_item(Some(row));
-    put.send().await.context("noting a secret").map(drop)
+    let put = Put::builder().table_name(&app.deployment.api_keys).set_item(Some(row)).build()?;
+    let put = TransactWriteItem::builder().put(put).build();
+    let items = [put].into_iter().chain(place.among_registries(app, Some(&arn))?).collect();
+    transaction::write(&app.dynamodb, items, None).await.context("noting a secret").map(drop)
 }
 
 async fn put_value(app: &App, name: &str, value: &str) -> anyhow::Result<String> {
@@ -130,7 +199,8 @@ pub async fn delete(app: &App, place: &Place<'_>, audit: TransactWriteItem) -> a
         .update_expression("REMOVE arn")
         .condition_expression("attribute_exists(api_key_hash)")
         .build()?;
-    let items = vec![TransactWriteItem::builder().update(unusable).build(), audit];
+    let items = [TransactWriteItem::builder().update(unusable).build(), audit];
+    let items = items.into_iter().chain(place.among_registries(app, None)?).collect();
     if let Outcome::Refused(_) = transaction::write(&app.dynamodb, items, None).await? {
         return Ok(None);
     }

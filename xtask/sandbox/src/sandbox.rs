@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use tokio::net::TcpListener;
 
 use crate::engine::{Engine, EngineClient, Options};
-use crate::fargate::Fargate;
+use crate::fargate::{Fargate, Flaw};
 use crate::proxy::script::Script;
 use crate::proxy::{Call, Keys, Proxy};
 use crate::{Hinted, Layout, random, setup};
@@ -145,6 +145,16 @@ impl Sandbox {
     /// Has containers of this image find a variable that the image would set.
     pub fn set_image_variable(&self, image: &str, name: &str, value: &str) {
         self.fargate.set_image_variable(image, name, value);
+    }
+
+    /// Has something be wrong with this image.
+    pub fn set_image_flaw(&self, image: &str, flaw: Flaw) {
+        self.fargate.set_image_flaw(image, flaw);
+    }
+
+    /// Has all images of a registry demand this user name and password.
+    pub fn set_registry_login(&self, host: &str, login: [&str; 2]) {
+        self.fargate.set_registry_login(host, login);
     }
 
     /// What callers of this sandbox meet with, for tests to change.

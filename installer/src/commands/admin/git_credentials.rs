@@ -4,7 +4,6 @@ use std::fs;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use runvoy_api::git_credential::{GitCredential, GitCredentialList, GitCredentialRequest, Kind};
-use serde_json::Value;
 
 use super::value;
 use crate::{
@@ -100,10 +99,10 @@ const KNOWN_HOSTS: [&str; 3] = [
 pub async fn run(command: Command, profile: Option<&str>) -> Result<()> {
     match command {
         Command::Set(args) => set(args, profile).await,
-        Command::List { json } => list(json, profile).await,
+        Command::List { json } => value::list("/git-credentials", json, profile, table).await,
         Command::Remove { host, json } => {
-            let reply: Value = Client::connect(profile)?.delete(&path(&host)).await?;
-            said(json, &reply, format!("removed: `{}` is read without credentials", ui::printable(&host)))
+            let said = format!("removed: `{}` is read without credentials", ui::printable(&host));
+            value::remove(&path(&host), json, said, profile).await
         }
     }
 }
@@ -112,10 +111,7 @@ async fn set(args: SetArgs, profile: Option<&str>) -> Result<()> {
     let client = Client::connect(profile)?;
     let SetArgs { host, file, username, ssh_key, known_hosts, repository: repositories, json } = args;
     let request = match &ssh_key {
-        None => {
-            let secret = value::line(value::read(file.as_deref(), &format!("Token for {}", ui::printable(&host)))?);
-            GitCredentialRequest { kind: Kind::Token, username, secret, known_hosts: None, repositories }
-        }
+        None => token(&host, username, file.as_deref(), repositories)?,
         Some(path) => {
             let secret = value::read(Some(path), "")?;
             if has_passphrase(&secret) {
@@ -125,12 +121,30 @@ async fn set(args: SetArgs, profile: Option<&str>) -> Result<()> {
                 );
             }
             let known_hosts = Some(self::known_hosts(&host, known_hosts.as_deref())?);
-            GitCredentialRequest { kind: Kind::SshKey, username: None, secret, known_hosts, repositories }
+            checked(
+                &host,
+                GitCredentialRequest { kind: Kind::SshKey, username: None, secret, known_hosts, repositories },
+            )?
         }
     };
-    request.validate(&host.to_ascii_lowercase()).map_err(|invalid| Error::new(invalid).exit(exit::USAGE))?;
-    let reply: Value = client.put(&path(&host), &request).await?;
-    said(json, &reply, format!("set: private repositories of `{}` can be run from now on", ui::printable(&host)))
+    let said = format!("set: private repositories of `{}` can be run from now on", ui::printable(&host));
+    value::set(&client, &path(&host), &request, json, said).await
+}
+
+/// A host's token, from this file or the prompt.
+pub fn token(
+    host: &str,
+    username: Option<String>,
+    file: Option<&str>,
+    repositories: Vec<String>,
+) -> Result<GitCredentialRequest> {
+    let secret = value::line(file, &format!("Token for {}", ui::printable(host)))?;
+    checked(host, GitCredentialRequest { kind: Kind::Token, username, secret, known_hosts: None, repositories })
+}
+
+fn checked(host: &str, request: GitCredentialRequest) -> Result<GitCredentialRequest> {
+    let checked = request.validate(&host.to_ascii_lowercase());
+    checked.map_err(|invalid| Error::new(invalid).exit(exit::USAGE)).map(|()| request)
 }
 
 fn known_hosts(host: &str, file: Option<&str>) -> Result<String> {
@@ -153,30 +167,17 @@ fn has_passphrase(key: &str) -> bool {
     key.contains("ENCRYPTED") || (start.starts_with(&openssh[..15]) && !start.starts_with(openssh))
 }
 
-async fn list(json: bool, profile: Option<&str>) -> Result<()> {
-    let client = Client::connect(profile)?;
-    if json {
-        return ui::json(&client.get::<Value>("/git-credentials").await?);
-    }
-    let list: GitCredentialList = client.get("/git-credentials").await?;
+fn table(list: GitCredentialList) -> Table {
     let mut table = Table::new(["HOST", "KIND", "REPOSITORIES", "SET", "BY"]);
     for GitCredential { host, kind, repositories, set_at, set_by } in &list.git_credentials {
         let repositories = if repositories.is_empty() { "all".to_owned() } else { repositories.join(", ") };
         table.push([host.into(), kind.as_str().into(), repositories.into(), ui::ago(set_at).into(), set_by.into()]);
     }
-    table.print()
+    table
 }
 
 fn path(host: &str) -> String {
     format!("/git-credentials/{}", encode(host))
-}
-
-fn said(json: bool, reply: &Value, text: String) -> Result<()> {
-    if json {
-        return ui::json(reply);
-    }
-    ui::note(text);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub mod add_user;
 pub mod config;
 pub mod git_credentials;
 pub mod list_users;
+pub mod registry_credentials;
 pub mod revoke_user;
 pub mod rotate_key;
 pub mod secrets;
@@ -36,6 +37,9 @@ pub enum Command {
     /// What private git repositories are read with
     #[command(subcommand)]
     GitCredentials(git_credentials::Command),
+    /// What private images are pulled with
+    #[command(subcommand)]
+    RegistryCredentials(registry_credentials::Command),
 }
 
 /// Runs it.
@@ -50,5 +54,6 @@ pub async fn run(command: Command, profile: Option<&str>) -> Result<()> {
         Command::Config(args) => config::run(args, profile).await,
         Command::Secrets(command) => secrets::run(command, profile).await,
         Command::GitCredentials(command) => git_credentials::run(command, profile).await,
+        Command::RegistryCredentials(command) => registry_credentials::run(command, profile).await,
     }
 }

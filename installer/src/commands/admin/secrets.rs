@@ -1,8 +1,5 @@
 //! `runvoy admin secrets`.
 
-use runvoy_api::secret::{Secret, SecretList, SecretRequest};
-use serde_json::Value;
-
 use super::value;
 use crate::{
     client::{Client, encode},
@@ -11,6 +8,7 @@ use crate::{
     table::Table,
     ui,
 };
+use runvoy_api::secret::{Secret, SecretList, SecretRequest};
 
 const SET_EXAMPLES: &str = "\
 Examples:
@@ -68,10 +66,10 @@ pub enum Command {
 pub async fn run(command: Command, profile: Option<&str>) -> Result<()> {
     match command {
         Command::Set { alias, file, json } => set(&alias, file.as_deref(), json, profile).await,
-        Command::List { json } => list(json, profile).await,
+        Command::List { json } => value::list("/secrets", json, profile, table).await,
         Command::Remove { alias, json } => {
-            let reply: Value = Client::connect(profile)?.delete(&path(&alias)).await?;
-            said(json, &reply, format!("removed `{}`: no command gets it any more", ui::printable(&alias)))
+            let said = format!("removed `{}`: no command gets it any more", ui::printable(&alias));
+            value::remove(&path(&alias), json, said, profile).await
         }
     }
 }
@@ -79,34 +77,19 @@ pub async fn run(command: Command, profile: Option<&str>) -> Result<()> {
 async fn set(alias: &str, file: Option<&str>, json: bool, profile: Option<&str>) -> Result<()> {
     runvoy_api::secret::validate_alias(alias).map_err(|invalid| Error::new(invalid.problem).exit(exit::USAGE))?;
     let client = Client::connect(profile)?;
-    let value = value::line(value::read(file, "Value")?);
-    let request = SecretRequest { value };
+    let request = SecretRequest { value: value::line(file, "Value")? };
     request.validate().map_err(|invalid| Error::new(invalid).exit(exit::USAGE))?;
-    let reply: Value = client.put(&path(alias), &request).await?;
-    said(json, &reply, format!("set; commands get it by `--secret NAME={alias}`"))
+    value::set(&client, &path(alias), &request, json, format!("set; commands get it by `--secret NAME={alias}`")).await
 }
 
-async fn list(json: bool, profile: Option<&str>) -> Result<()> {
-    let client = Client::connect(profile)?;
-    if json {
-        return ui::json(&client.get::<Value>("/secrets").await?);
-    }
-    let list: SecretList = client.get("/secrets").await?;
+fn table(list: SecretList) -> Table {
     let mut table = Table::new(["ALIAS", "SET", "BY"]);
     for Secret { alias, set_at, set_by } in &list.secrets {
         table.push([alias.into(), ui::ago(set_at).into(), set_by.into()]);
     }
-    table.print()
+    table
 }
 
 fn path(alias: &str) -> String {
     format!("/secrets/{}", encode(alias))
-}
-
-fn said(json: bool, reply: &Value, text: String) -> Result<()> {
-    if json {
-        return ui::json(reply);
-    }
-    ui::note(text);
-    Ok(())
 }

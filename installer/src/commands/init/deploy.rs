@@ -1,6 +1,6 @@
 //! From any state to what the answers say.
 
-use super::{Init, PRICES, resume};
+use super::{Init, PRICES, git::Tokens, resume};
 use crate::{
     aws::{Aws, Service},
     config::Config,
@@ -41,6 +41,7 @@ impl Init {
         existing: Option<Existing>,
         interrupts: &mut Interrupts,
     ) -> Result<Option<Report>> {
+        let tokens = Tokens::read(&self.args.git_tokens)?;
         let restore = self.args.restore.as_deref().map(Restore::open).transpose()?;
         let remembered = Remembered::new(self.config.path(), &aws.account, &aws.region, &place.stack);
         let ready = interrupts.before(self.prepare(aws, place, existing.as_ref(), &remembered)).await?;
@@ -61,6 +62,7 @@ impl Init {
         let work = installation.install(source, found.service_linked_role, &mut config);
         let installed = self.during(interrupts, aws, place, work).await?;
         remembered.forget()?;
+        tokens.set(&installed, &self.progress).await?;
         Ok(Some(self.report(place, &answers, installed)))
     }
 

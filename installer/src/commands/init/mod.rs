@@ -2,6 +2,7 @@
 
 mod back;
 mod deploy;
+mod git;
 mod show;
 
 use std::{
@@ -76,6 +77,10 @@ pub struct Args {
     /// Put the tables of an export of `runvoy destroy` back, before anybody can use the deployment
     #[arg(long, value_name = "DIR", conflicts_with_all = ["rollback", "reissue_admin_key", "dry_run"])]
     restore: Option<PathBuf>,
+    /// A token that a host's private repositories are read with, by the file that has it; `-` is stdin. More by repeating it;
+    /// ssh keys and other changes by `runvoy admin git-credentials`
+    #[arg(long = "git-token", value_name = "HOST=FILE", value_parser = git::GitToken::parse, conflicts_with_all = ["rollback", "reissue_admin_key", "dry_run", "print_template"])]
+    git_tokens: Vec<git::GitToken>,
     /// Don't run a command as the last proof
     #[arg(long)]
     no_probe: bool,

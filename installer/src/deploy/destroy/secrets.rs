@@ -35,10 +35,10 @@ pub async fn under(site: Site<'_>, prefix: &str) -> Result<Vec<String>> {
     }
 }
 
-/// Those that were made while the deployment ran: users' and git's.
+/// Those that were made while the deployment ran: users', git's and registries'.
 pub async fn find(site: Site<'_>) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for kind in ["user", "git"] {
+    for kind in ["user", "git", "registry"] {
         found.extend(under(site, &format!("{}/{kind}/", site.deployment)).await?);
     }
     Ok(found)

@@ -2,6 +2,7 @@
 //! which is never the same as fine.
 
 mod identity;
+mod images;
 mod names;
 mod permissions;
 mod quotas;
@@ -121,8 +122,8 @@ async fn room(subject: &Subject<'_>) -> (Vec<Check>, Option<Vec<String>>) {
     (vec![zones_check, fargate, lambda, bucket, data, names], zones)
 }
 
-/// Checks what the admin's choices take: what builds the code for their architecture, from this checkout if it is built;
-/// room for a network of their own; and what only these choices must be allowed. AWS has what of its time is not `spent` yet.
+/// Checks what the admin's choices take: images within reach; what builds the code for their architecture, from this checkout
+/// if it is built; room for a network of their own; and what only these choices must be allowed. AWS has what of its time is not `spent` yet.
 pub async fn choices(
     aws: &Aws,
     deployment: &str,
@@ -149,8 +150,9 @@ pub async fn choices(
         let outcome = timeout(limit, look).await.unwrap_or_else(|_| Some(Outcome::slow(limit)))?;
         Some(Check { name: "choices", outcome })
     };
+    let images = images::check(&aws.account, &aws.region, answers).map(|outcome| Check { name: "images", outcome });
     let (toolchain, vpcs, allowed) = tokio::join!(toolchain, vpcs, allowed);
-    [toolchain, vpcs, allowed].into_iter().flatten().collect()
+    [images, toolchain, vpcs, allowed].into_iter().flatten().collect()
 }
 
 async fn check(name: &'static str, look: impl Future<Output = Outcome>) -> Check {

@@ -7,6 +7,8 @@ mod place;
 
 use std::{collections::BTreeMap, process::Command};
 
+use runvoy_api::image;
+
 use super::answers::{
     Answers, Architecture, DEFAULT_IMAGE, DEFAULT_LOG_RETENTION_DAYS, Domain, Network, TaskPermissions, Viewer,
 };
@@ -211,8 +213,7 @@ fn image(flags: &Flags, answers: &mut Answers, ask: bool) -> Result<()> {
 
 /// Whether the default image can be pulled at all.
 fn reachable(answers: &Answers) -> bool {
-    let host = answers.image.split('/').next().unwrap_or_default();
-    answers.network != Network::Private || host.contains(".dkr.ecr.") && host.contains(".amazonaws.com")
+    answers.network != Network::Private || image::ecr(&answers.image).is_some()
 }
 
 /// Another network is another place for what runs: only what adds to the present one can be done under it.

@@ -180,8 +180,8 @@ fn jwt_secret(stack: &str) -> String {
 }
 
 /// Those that admins set, and no internal one.
-fn container_secrets(stack: &str) -> [String; 2] {
-    let names = [name::secret(stack, "*"), name::git_credential(stack, "*")];
+fn container_secrets(stack: &str) -> [String; 3] {
+    let names = [name::secret(stack, "*"), name::git_credential(stack, "*"), name::registry_credential(stack, "*")];
     names.map(|name| format!("{ARN}:secretsmanager:{PLACE}:secret:{name}"))
 }
 

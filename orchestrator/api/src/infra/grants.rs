@@ -64,10 +64,11 @@ const WATCH: Grant = Grant {
     condition: CLUSTER_ONLY,
 };
 
-/// Those that admins set, for commands and for git.
+/// Those that admins set, for commands, git and registries.
 const SECRETS: &[&str] = &[
     "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/user/*",
     "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/git/*",
+    "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:${AWS::StackName}/registry/*",
 ];
 
 /// What presigned addresses allow is what the role of their signer allows.

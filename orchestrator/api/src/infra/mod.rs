@@ -196,6 +196,11 @@ pub mod name {
         format!("{stack}/git/{host}")
     }
 
+    /// The credential for this registry. Secrets Manager takes no colon, and a host has no plus sign.
+    pub fn registry_credential(stack: &str, host: &str) -> String {
+        format!("{stack}/registry/{}", host.replace(':', "+"))
+    }
+
     /// Family of a task definition whose content has this hash.
     pub fn task_family(stack: &str, hash: &str) -> String {
         format!("{stack}-{hash}")

@@ -192,6 +192,9 @@ impl Sentinel {
     pub const SECRETS: &'static str = "secret#";
     /// What the partition keys of [`Self::git`] begin with.
     pub const GIT: &'static str = "git#";
+    /// What the partition keys of [`Self::registry`] begin with, and the whole key of the row that has the ARNs of all of
+    /// them, by host: which image a launch takes is told by the same read that must bring its registry's credential.
+    pub const REGISTRIES: &'static str = "registry#";
     /// Partition key of the row with the deployment's settings.
     pub const CONFIG: &'static str = "meta#config";
     /// String, on the row of settings: a [`crate::config::Config`] as JSON.
@@ -213,6 +216,11 @@ impl Sentinel {
     /// Partition key of the row that says that there is a git credential for this host.
     pub fn git(host: &str) -> String {
         format!("{}{host}", Self::GIT)
+    }
+
+    /// Partition key of the row that says that there is a credential for this registry.
+    pub fn registry(host: &str) -> String {
+        format!("{}{host}", Self::REGISTRIES)
     }
 
     /// Partition key of the row that says that this user has a key.

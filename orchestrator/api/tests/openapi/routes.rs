@@ -10,6 +10,7 @@ use runvoy_api::{
     git_credential::{GitCredential, GitCredentialList, GitCredentialRequest},
     lock::{LockList, LockRelease, LockReleased},
     logs::LogPage,
+    registry_credential::{RegistryCredential, RegistryCredentialList, RegistryCredentialRequest},
     secret::{Secret, SecretList, SecretRequest},
     upload::{UploadPlace, UploadRef},
     user::{User, UserAdded, UserChange, UserList, UserRequest},
@@ -172,6 +173,31 @@ fn operations() -> Vec<Operation> {
                 body::<GitCredential>(git_credential()),
             )
         },
+        get(
+            "/registry-credentials",
+            "admin",
+            "The credentials for image registries, without passwords",
+            body::<RegistryCredentialList>(json!({"registry_credentials": [registry_credential()]})),
+        ),
+        change(
+            get(
+                "/registry-credentials/{host}",
+                "admin",
+                "Set the credential for an image registry; its password is never told",
+                body::<RegistryCredential>(registry_credential()),
+            ),
+            "put",
+            body::<RegistryCredentialRequest>(json!({"username": "bot", "password": "…"})),
+        ),
+        Operation {
+            method: "delete",
+            ..get(
+                "/registry-credentials/{host}",
+                "admin",
+                "Delete the credential for an image registry",
+                body::<RegistryCredential>(registry_credential()),
+            )
+        },
         Operation {
             query: &["user", "since", "limit", "cursor"],
             ..get("/audit", "admin", "Who changed what, newest first", audit())
@@ -259,6 +285,10 @@ fn git_credential() -> Value {
     json!({
         "host": "github.com", "kind": "token", "repositories": ["acme/*"], "set_at": AT, "set_by": "a@example.com",
     })
+}
+
+fn registry_credential() -> Value {
+    json!({"host": "ghcr.io", "username": "bot", "set_at": AT, "set_by": "a@example.com"})
 }
 
 fn git_credential_request() -> Body {

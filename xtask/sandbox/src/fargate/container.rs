@@ -37,8 +37,18 @@ pub(super) async fn live(run: &Run, index: usize, ready: Ready) -> End {
         return end;
     }
     let spec = run.spec(index);
-    let mut process = match Process::spawn(&spec.launch, &variables, log.is_some()).await {
+    let spawned = match run.has_shell(index) {
+        true => Process::spawn(&spec.launch, &variables, log.is_some()).await,
+        false => Err("exec: \"/bin/sh\": stat /bin/sh: no such file or directory: unknown".to_owned()),
+    };
+    let mut process = match spawned {
         Ok(process) => process,
+        // An init process always starts. It ends with the shells' code for what is not there; its one line, which would say
+        // so, is a log's last, which is forgotten.
+        Err(_) if spec.launch.init => {
+            run.started(index);
+            return End { exit_code: Some(127), ..End::default() };
+        }
         Err(problem) => {
             let reason = Some(format!("CannotStartContainerError: {problem}"));
             return End { exit_code: None, reason, start_failed: true };

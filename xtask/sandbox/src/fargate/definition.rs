@@ -13,10 +13,18 @@ pub(super) struct TaskDefinition {
     pub cpu: Option<String>,
     pub memory: Option<String>,
     #[serde(default)]
+    runtime_platform: RuntimePlatform,
+    #[serde(default)]
     pub requires_compatibilities: Vec<String>,
     pub container_definitions: Vec<ContainerDefinition>,
     #[serde(default)]
     pub volumes: Vec<Volume>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RuntimePlatform {
+    cpu_architecture: Option<String>,
 }
 
 /// Space that a task's containers share.
@@ -32,6 +40,7 @@ pub(super) struct Volume {
 pub(super) struct ContainerDefinition {
     pub name: String,
     pub image: String,
+    pub repository_credentials: Option<RepositoryCredentials>,
     pub essential: Option<bool>,
     #[serde(default)]
     pub entry_point: Vec<String>,
@@ -55,6 +64,13 @@ pub(super) struct Variable {
     pub name: String,
     #[serde(default)]
     pub value: String,
+}
+
+/// What a private registry is given.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RepositoryCredentials {
+    pub credentials_parameter: String,
 }
 
 /// A variable from Secrets Manager.
@@ -103,6 +119,11 @@ pub(super) struct LogConfiguration {
 }
 
 impl TaskDefinition {
+    /// The CPU architecture that images must be for, as registries spell it.
+    pub fn architecture(&self) -> &'static str {
+        if self.runtime_platform.cpu_architecture.as_deref() == Some("ARM64") { "arm64" } else { "amd64" }
+    }
+
     /// Refuses what would run differently here: better no run than one that means something else.
     pub fn check(&self) -> Result<(), Refusal> {
         if self.status != "ACTIVE" {

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use super::Inner;
 use super::container::{self, End};
 use super::definition::Condition;
+use super::images::Flaw;
 use super::ready::Ready;
 use super::spec::Spec;
 use super::task::{Order, Status, Task};
@@ -91,6 +92,11 @@ impl Run {
 
     pub fn spec(&self, index: usize) -> &Spec {
         &self.plan.specs[index]
+    }
+
+    /// Whether its image has what it is started with.
+    pub fn has_shell(&self, index: usize) -> bool {
+        !self.inner.images.has(&self.spec(index).image, Flaw::NoShell)
     }
 
     /// Returns once the containers were told `order` or more.

@@ -8,6 +8,7 @@ mod calls;
 mod container;
 mod definition;
 mod events;
+mod images;
 mod lifecycle;
 mod lines;
 mod logs;
@@ -26,13 +27,15 @@ mod task;
 mod tests;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
 use crate::engine::EngineClient;
+pub use images::Flaw;
+use images::Images;
 use refusal::Refusal;
 use store::Store;
 use task::Order;
@@ -59,8 +62,7 @@ struct Inner {
     /// How many tasks have not ended, for `shutdown` to wait on.
     live: watch::Sender<usize>,
     courier: AbortHandle,
-    /// Image, variable, value.
-    image_variables: Mutex<Vec<(String, String, String)>>,
+    images: Images,
 }
 
 impl Fargate {
@@ -76,15 +78,24 @@ impl Fargate {
             store: Store::new(events),
             live: watch::Sender::new(0),
             courier,
-            image_variables: Mutex::default(),
+            images: Images::default(),
         };
         Self { inner: Arc::new(inner) }
     }
 
     /// Has containers of this image find a variable that the image would set.
     pub fn set_image_variable(&self, image: &str, name: &str, value: &str) {
-        let own = [image, name, value].map(str::to_owned).into();
-        self.inner.image_variables.lock().unwrap_or_else(PoisonError::into_inner).push(own);
+        self.inner.images.set_variable(image, name, value);
+    }
+
+    /// Has something be wrong with this image.
+    pub fn set_image_flaw(&self, image: &str, flaw: Flaw) {
+        self.inner.images.set_flaw(image, flaw);
+    }
+
+    /// Has all images of a registry demand this user name and password.
+    pub fn set_registry_login(&self, host: &str, login: [&str; 2]) {
+        self.inner.images.set_login(host, login);
     }
 
     /// Answers one ECS call if it is one of the four (`action` is what follows the dot in `X-Amz-Target`), else `None`: pass it on.
@@ -111,14 +122,6 @@ impl Fargate {
         // The sender lives in `inner`, so this wait can only end by the count.
         let _ = self.inner.live.subscribe().wait_for(|live| *live == 0).await;
         self.inner.courier.abort();
-    }
-}
-
-impl Inner {
-    fn image_variables(&self, image: &str) -> Vec<(String, String)> {
-        let all = self.image_variables.lock().unwrap_or_else(PoisonError::into_inner);
-        let own = all.iter().filter(|(of, ..)| of == image);
-        own.map(|(_, name, value)| (name.clone(), value.clone())).collect()
     }
 }
 

@@ -4,7 +4,6 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::Inner;
-use super::definition::Secret;
 use super::logs::Log;
 use super::spec::Spec;
 use super::task::Order;
@@ -20,16 +19,20 @@ pub(super) struct Ready {
 impl Ready {
     /// The error is a task's `stoppedReason`.
     pub async fn make(inner: &Inner, spec: &Spec, order: &watch::Sender<Order>) -> Result<Self, String> {
-        pull(&spec.image)?;
+        let credential = match &spec.registry_credential {
+            None => None,
+            Some(arn) => Some(value(inner, arn).await?),
+        };
+        inner.images.pull(&spec.image, credential.as_deref(), spec.architecture)?;
         for directory in spec.volumes.iter().chain([&spec.launch.dir]) {
             let created = tokio::fs::create_dir_all(directory).await;
             created.map_err(|error| format!("ResourceInitializationError: no disk for the container: {error}"))?;
         }
         let given = |name: &String| spec.launch.env.iter().any(|(own, _)| own == name && own != "PATH");
-        let mut variables = inner.image_variables(&spec.image);
+        let mut variables = inner.images.variables(&spec.image);
         variables.retain(|(name, _)| !given(name));
         for secret in &spec.secrets {
-            variables.push((secret.name.clone(), value(inner, secret).await?));
+            variables.push((secret.name.clone(), value(inner, &secret.value_from).await?));
         }
         let log = match &spec.log {
             None => None,
@@ -39,20 +42,8 @@ impl Ready {
     }
 }
 
-/// No image is pulled here, but one of a registry that can't exist is not there anywhere: RFC 6761 keeps `.invalid`.
-fn pull(image: &str) -> Result<(), String> {
-    let host = image.split('/').next().unwrap_or_default();
-    if !host.ends_with(".invalid") {
-        return Ok(());
-    }
-    Err(format!(
-        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {image}: failed to \
-         do request: Head \"https://{host}/v2/\": dial tcp: lookup {host}: no such host"
-    ))
-}
-
-async fn value(inner: &Inner, secret: &Secret) -> Result<String, String> {
-    let body = json!({ "SecretId": secret.value_from });
+async fn value(inner: &Inner, arn: &str) -> Result<String, String> {
+    let body = json!({ "SecretId": arn });
     let reply = inner.engine.json("secretsmanager", "secretsmanager.GetSecretValue", &body).await;
     let reply = reply.map_err(|error| {
         format!(

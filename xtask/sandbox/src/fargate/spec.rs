@@ -31,6 +31,10 @@ pub(super) struct Spec {
     pub stop_timeout: Duration,
     pub log: Option<Stream>,
     pub image: String,
+    /// ARN of what the image's registry is given.
+    pub registry_credential: Option<String>,
+    /// What the image must be for.
+    pub architecture: &'static str,
     pub secrets: Vec<Secret>,
     /// Directories that it shares with others of its task.
     pub volumes: Vec<PathBuf>,
@@ -76,6 +80,9 @@ pub(super) fn specs(
             stop_timeout: Duration::from_secs(stop_timeout),
             log: Stream::of(container, task)?,
             image: container.image.clone(),
+            registry_credential: (container.repository_credentials.as_ref())
+                .map(|own| own.credentials_parameter.clone()),
+            architecture: definition.architecture(),
             secrets: container.secrets.clone(),
             volumes: container.mount_points.iter().map(|mount| volume(dir, &mount.source_volume)).collect(),
             launch: launch(container, given, task, dir, region),

@@ -26,6 +26,8 @@ pub struct Record {
     pub events: Vec<Value>,
     /// What the dead-letter queue got.
     pub dead_letters: Vec<Value>,
+    /// What GetSecretValue answers.
+    pub secret: String,
     /// CreateLogStream does not answer while this is set.
     pub hold_streams: bool,
     pub streams_asked: usize,
@@ -111,6 +113,7 @@ impl Engine {
                     ),
                 }
             }
+            "GetSecretValue" => (200, json!({ "SecretString": self.record.borrow().secret })),
             "PutLogEvents" => self.put_log_events(body),
             "ListRules" => (
                 200,

@@ -4,6 +4,7 @@ mod engine;
 mod events;
 mod executor;
 mod idempotency;
+mod images;
 mod lifecycle;
 mod listing;
 mod orphans;

@@ -67,9 +67,11 @@ pub(super) async fn on_behalf(map: &Map<'_>, request: &Value) -> Option<(String,
             needs.push(Request::new("ecr:GetAuthorizationToken", "*"));
             needs.extend(PULL.map(|action| Request::new(action, repository.clone())));
         }
-        for secret in container["secrets"].as_array().into_iter().flatten() {
+        let secrets = container["secrets"].as_array().into_iter().flatten().map(|secret| &secret["valueFrom"]);
+        let registry = &container["repositoryCredentials"]["credentialsParameter"];
+        for arn in secrets.chain(registry.is_string().then_some(registry)) {
             // What follows the ARN's seven parts names a field of the secret.
-            let id = text(&secret["valueFrom"]).splitn(8, ':').take(7).collect::<Vec<_>>().join(":");
+            let id = text(arn).splitn(8, ':').take(7).collect::<Vec<_>>().join(":");
             needs.push(Request::new("secretsmanager:GetSecretValue", map.secret(&id).await));
         }
         let logs = &container["logConfiguration"]["options"];
