@@ -72,7 +72,7 @@ const ANSWERS: [(&str, &[(&str, &str)]); 12] = [
         &[REGION, NETWORK, ARCHITECTURE, SPOT, DAYS, ALARMS, VIEWER, ADMIN, GO],
     ),
     ("runvoy init --update", &[NAME, REGION, ("Make these changes?", ENTER)]),
-    ("runvoy init --rollback", &[NAME, REGION]),
+    ("runvoy init --rollback", &[NAME, REGION, ("Make these changes?", ENTER)]),
     ("runvoy destroy", &[("Users, history", KEEP), ("Type `runvoy`", "runvoy\r")]),
     ("runvoy destroy --stack-name runvoy-staging --keep-data", &[("Type `runvoy-staging`", "runvoy-staging\r")]),
     ("runvoy configure", &[("Endpoint", ENTER), ("API key", ENTER)]),
