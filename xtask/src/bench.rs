@@ -46,7 +46,8 @@ pub async fn run(args: Args) -> Result<u8> {
 
 /// Has a shell run it so often, and say what all of that took.
 async fn spent(layout: &Layout, command: &str, runs: u32, endpoint: &str) -> Result<String> {
-    let runvoy = layout.root().join("target/release/runvoy");
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let runvoy = layout.root().join(target).join("release/runvoy");
     let script =
         format!("time for ((i = 0; i < {runs}; i++)); do '{}' {command} >/dev/null || exit; done", runvoy.display());
     let mut bash = Command::new("bash");
