@@ -152,7 +152,8 @@ pub fn explain(flag: Option<&str>) -> Result<[(&'static str, Option<String>, Str
 
 /// Reads a key; `what` names where it came from, since the text itself is never repeated.
 pub fn parse_key(text: &str, what: &str) -> Result<ApiKey> {
-    text.trim().parse().map_err(|error| Error::new(format!("{what} is {error}")))
+    let hint = "a key is what `runvoy admin add-user` printed, whole; an admin replaces a lost one";
+    text.trim().parse().map_err(|error| Error::new(format!("{what} is {error}")).hint(hint))
 }
 
 /// An environment variable that is set to something.

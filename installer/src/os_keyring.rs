@@ -54,7 +54,11 @@ fn load(reference: &str) -> Result<String> {
 pub fn forget(reference: &str) -> Result<()> {
     match entry(reference).and_then(|entry| entry.delete_credential()) {
         Ok(()) | Err(Problem::NoEntry) => Ok(()),
-        Err(problem) => Err(problem).context("the key is still in the system's keyring"),
+        Err(problem) => {
+            let name = reference.trim_start_matches(PREFIX);
+            let hint = format!("the profile is gone; unlock the keyring and delete `{name}` of `{SERVICE}` there");
+            Err(problem).context("the key is still in the system's keyring").hint(hint)
+        }
     }
 }
 

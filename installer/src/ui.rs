@@ -109,6 +109,16 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     text.chars().map(escape).collect::<String>().into()
 }
 
+/// A word as a shell reads it: in quotes where it needs them.
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// The last net under every error message: a key that strayed into one is not shown.
 pub fn without_keys(text: &str) -> String {
     const PREFIX: &str = "sk_live_";
@@ -219,6 +229,14 @@ mod tests {
         );
         assert_eq!([2.0, 31.0].map(eta), ["a few seconds left", "about 35 s left"]);
         assert_eq!(ago("not a time\u{7}"), "not a time\\u{7}");
+    }
+
+    #[test]
+    fn words_come_back_from_a_shell_as_they_were() {
+        assert_eq!(shell_word("./runvoy-export-x-20261121T100834Z"), "./runvoy-export-x-20261121T100834Z");
+        assert_eq!(shell_word("my data"), "'my data'");
+        assert_eq!(shell_word("it's"), r"'it'\''s'");
+        assert_eq!(shell_word(""), "''");
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! The project's own commands: `cargo xtask sandbox | test | ci | simulate | boot | docs | image | critical-path | fuzz`.
+//! The project's own commands: `cargo xtask sandbox | test | ci | simulate | boot | docs | image | critical-path | fuzz | bench`.
 
+mod bench;
 mod boot;
 mod child;
 mod ci;
@@ -37,6 +38,7 @@ enum Command {
     Docs(docs::Args),
     CriticalPath(critical_path::Args),
     Fuzz(fuzz::Args),
+    Bench(bench::Args),
     Image(image::Args),
 }
 
@@ -51,6 +53,7 @@ async fn main() -> ExitCode {
         Command::Docs(args) => docs::run(args).await,
         Command::CriticalPath(args) => critical_path::run(args).await,
         Command::Fuzz(args) => fuzz::run(args).await,
+        Command::Bench(args) => bench::run(args).await,
         Command::Image(args) => image::run(args).await,
     };
     match outcome {

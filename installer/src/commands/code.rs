@@ -143,7 +143,11 @@ fn folder(value: &Value, origin: &Origin) -> Result<PathBuf> {
         Some(folder) => base.join(folder),
         None => git::root(&base).unwrap_or(&base).to_owned(),
     };
-    if folder.is_dir() { Ok(folder) } else { Err(Error::new(format!("`{}` is not a folder", folder.display()))) }
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    Err(Error::new(format!("`{}`, which is to be sent, is not a folder", folder.display()))
+        .hint(format!("nothing was run; the folder comes from {origin}")))
 }
 
 /// Packs and sends a folder, unless the same content is there already. A command that is typed below the folder's top

@@ -1,9 +1,8 @@
 //! `runvoy costs`.
 
 use runvoy_api::costs::{By, Costs};
-use serde_json::Value;
 
-use super::since::Since;
+use super::{reply, since::Since};
 use crate::{
     client::{Client, encode},
     error::Result,
@@ -41,10 +40,7 @@ pub async fn run(args: Args, profile: Option<&str>) -> Result<()> {
     if let Some(since) = args.since {
         path += &format!("&since={}", encode(&since.to_string()));
     }
-    if args.json {
-        return ui::json(&client.get::<Value>(&path).await?);
-    }
-    let costs: Costs = client.get(&path).await?;
+    let Some(costs) = reply::<Costs>(&client, &path, args.json).await? else { return Ok(()) };
     if costs.costs.is_empty() {
         ui::note(format_args!("no execution has ended since {}", ui::printable(&costs.since)));
         return Ok(());

@@ -22,7 +22,7 @@ pub struct Flags {
     /// Run in this container image
     #[arg(long)]
     image: Option<String>,
-    /// Set an environment variable for the command (not for secrets: values are kept on record)
+    /// Set an environment variable for the command (not for secrets: ECS shows the values of tasks)
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     env: Vec<(String, String)>,
     /// Set an environment variable to a secret, by the alias that an admin has given it

@@ -30,9 +30,15 @@ pub mod whoami;
 
 use clap::Subcommand;
 use runvoy_api::id::ExecutionId;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 pub use self::which::Which;
-use crate::{client::encode, error::Result};
+use crate::{
+    client::{Client, encode},
+    error::Result,
+    ui,
+};
 
 /// Every command.
 #[derive(Subcommand)]
@@ -125,6 +131,11 @@ impl Command {
         }?;
         Ok(0)
     }
+}
+
+/// The API's reply, for people to see; `None` once `json` has had it printed as it is.
+async fn reply<T: DeserializeOwned>(client: &Client, path: &str, json: bool) -> Result<Option<T>> {
+    if json { ui::json(&client.get::<Value>(path).await?).map(|()| None) } else { client.get(path).await.map(Some) }
 }
 
 /// The path of one execution.

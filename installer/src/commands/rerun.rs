@@ -7,10 +7,10 @@ use super::{Which, exec, execution_path, flags::Flags};
 use crate::{
     client::Client,
     complete,
-    error::Result,
+    error::{Error, Result},
     exit,
     project::{
-        keys::{SECRETS, Values},
+        keys::{ENV, SECRETS, Values},
         settings::Settings,
     },
     ui,
@@ -22,8 +22,9 @@ Examples:
   runvoy rerun a1b2c3 --timeout 2h --detach
 
 The command, code, image, lock, task role, timeout, size and secrets are those of the earlier
-execution, except for what the flags change: a branch runs as it is now. Its environment variables are not told to anybody: give
-them again with --env. Exit codes are those of `runvoy exec`.";
+execution, except for what the flags change: a branch runs as it is now. The values of its
+environment variables are not kept: give them again with --env, or nothing is run. Exit
+codes are those of `runvoy exec`.";
 
 /// Arguments of `runvoy rerun`.
 #[derive(clap::Args)]
@@ -45,11 +46,27 @@ pub async fn run(args: Args, profile: Option<&str>) -> Result<u8> {
         let id = args.id.resolve(&client).await?;
         let record: Execution = client.get(&execution_path(&id)).await?;
         ui::note(format_args!("running   {}", ui::printable(&record.command)));
-        let settings = settings(&record);
-        let settings = Settings::again(record.command, args.flags.values(), settings, id.as_str());
+        let (settings, given) = (settings(&record), args.flags.values());
+        has_all_variables(&record, &given)?;
+        let settings = Settings::again(record.command, given, settings, id.as_str());
         exec::launch(&client, settings, &args.how).await
     };
     run.await.map_err(|error| error.exit_unless_set(exit::OUR_FAILURE))
+}
+
+/// A command that misses a variable may do something else than it did: nothing is run until each is given again.
+fn has_all_variables(record: &Execution, given: &Values) -> Result<()> {
+    let is_given = |name: &str| [ENV, SECRETS].iter().any(|prefix| given.contains_key(&format!("{prefix}{name}")));
+    let missing: Vec<_> =
+        record.env_names.iter().filter(|name| !is_given(name)).map(|name| ui::printable(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let flags = missing.iter().map(|name| format!("--env {name}=…")).collect::<Vec<_>>().join(" ");
+    let (id, names) = (&record.execution_id, missing.join("`, `"));
+    Err(Error::new(format!("`{id}` had `{names}` in its environment, and values are not kept"))
+        .hint(format!("nothing was run; give them again: `{flags}`"))
+        .exit(exit::USAGE))
 }
 
 fn settings(record: &Execution) -> Values {

@@ -2,9 +2,8 @@
 
 use clap_complete::engine::ArgValueCandidates;
 use runvoy_api::{execution::Execution, status::Status};
-use serde_json::Value;
 
-use super::{Which, execution_path};
+use super::{Which, execution_path, reply};
 use crate::{client::Client, complete, error::Result, ui};
 
 const EXAMPLES: &str = "\
@@ -29,10 +28,7 @@ pub struct Args {
 pub async fn run(args: Args, profile: Option<&str>) -> Result<()> {
     let client = Client::connect(profile)?;
     let path = execution_path(&args.id.resolve(&client).await?);
-    if args.json {
-        return ui::json(&client.get::<Value>(&path).await?);
-    }
-    let execution = client.get(&path).await?;
+    let Some(execution) = reply(&client, &path, args.json).await? else { return Ok(()) };
     let lines = facts(&execution).into_iter().map(|(name, value)| format!("{name:<10} {value}\n"));
     ui::write(&lines.collect::<String>())
 }
@@ -52,6 +48,7 @@ fn facts(execution: &Execution) -> Vec<(&'static str, String)> {
     facts.extend(execution.path.as_deref().map(|path| ("path", text(path))));
     let secrets = execution.secrets.iter().map(|(name, alias)| format!("{name}={alias}")).collect::<Vec<_>>();
     facts.extend((!secrets.is_empty()).then(|| ("secrets", text(&secrets.join(", ")))));
+    facts.extend((!execution.env_names.is_empty()).then(|| ("variables", text(&execution.env_names.join(", ")))));
     facts.push(("size", size(execution)));
     facts.extend(execution.lock_name.as_deref().map(|lock| {
         let fence = execution.lock_fence.map(|fence| format!(" (fence {fence})")).unwrap_or_default();

@@ -1,8 +1,8 @@
 //! `runvoy whoami`.
 
 use runvoy_api::user::User;
-use serde_json::Value;
 
+use super::reply;
 use crate::{client::Client, error::Result, ui};
 
 const EXAMPLES: &str = "\
@@ -22,10 +22,7 @@ pub struct Args {
 /// Shows whose key this is, and what it may do.
 pub async fn run(args: Args, profile: Option<&str>) -> Result<()> {
     let client = Client::connect(profile)?;
-    if args.json {
-        return ui::json(&client.get::<Value>("/whoami").await?);
-    }
-    let user: User = client.get("/whoami").await?;
+    let Some(user) = reply::<User>(&client, "/whoami", args.json).await? else { return Ok(()) };
     ui::line(format_args!("{} ({})", ui::printable(&user.email), user.role))?;
     ui::note(format_args!("at {}, key made {}", client.endpoint(), ui::ago(&user.created_at)));
     Ok(())

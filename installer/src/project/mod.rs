@@ -78,7 +78,7 @@ impl Project {
     fn parse(path: &Path, text: &str) -> Result<Self> {
         let tree = serde_yaml::from_str::<serde_yaml::Value>(text).map_err(anyhow::Error::from);
         let tree = tree.and_then(|tree| Ok(serde_json::to_value(tree)?));
-        let tree = tree.context(format!("`{}` is not YAML", path.display()))?;
+        let tree = tree.context(format!("`{}` is not YAML", path.display())).hint("mend it, or move it away")?;
         let mut entries = match tree {
             Value::Null => Map::new(),
             tree => mapping(path, "the file", tree)?,
@@ -140,5 +140,5 @@ fn mapping(path: &Path, what: &str, tree: Value) -> Result<Map<String, Value>> {
 }
 
 fn broken(path: &Path, problem: &str) -> Error {
-    Error::new(format!("`{}`: {problem}", path.display()))
+    Error::new(format!("`{}`: {problem}", path.display())).hint("`runvoy config schema` tells all that may be in it")
 }

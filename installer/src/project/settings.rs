@@ -111,7 +111,8 @@ impl Settings {
         for (key, name) in KEYS.iter().filter_map(|key| Some((key, key.variable?))) {
             let Some(text) = variable(name) else { continue };
             let mut values = Values::new();
-            key.add_text(&text, &mut values).map_err(|problem| Error::new(format!("`{name}` {problem}")))?;
+            let wrong = |problem| Error::new(format!("`{name}` {problem}")).hint("change the variable, or unset it");
+            key.add_text(&text, &mut values).map_err(wrong)?;
             self.add(values, &Origin::Variable(name));
         }
         Ok(())

@@ -247,6 +247,26 @@ fn rerun_runs_the_same_with_what_the_flags_change() {
 }
 
 #[test]
+fn rerun_asks_for_the_variables_that_the_record_names() {
+    let mut earlier = record();
+    earlier["env_names"] = json!(["REGION", "STAGE", "TOKEN"]);
+    let one = "GET /executions/exec_20251026143210_a1b2c3";
+    let server = Server::script([(one, vec![ok(earlier)]), ("POST /executions", vec![started()])]);
+    let machine = Machine::using(&server);
+    let ran = machine.run(&["rerun", ID, "--env", "STAGE=dev"]).code(2).stdout("");
+    ran.says("had `REGION`, `TOKEN` in its environment")
+        .says("hint: nothing was run")
+        .says("`--env REGION=… --env TOKEN=…`");
+    assert_eq!(server.lines(), [one]);
+    // An empty value is one, and a secret may be in a variable's place.
+    let all = ["rerun", ID, "-d", "--env", "STAGE=dev", "--env", "REGION=", "--secret", "TOKEN=t"];
+    machine.run(&all).code(0);
+    let request: Value = serde_json::from_str(&server.requests().pop().unwrap().body).unwrap();
+    assert_eq!(request["env"], json!({"STAGE": "dev", "REGION": ""}));
+    assert_eq!(request["secrets"], json!({"TOKEN": "t"}));
+}
+
+#[test]
 fn a_start_without_a_reply_is_not_sent_again() {
     // An API of before its idempotency keys.
     let health = || ("GET /health", vec![ok(json!({"status": "ok", "version": "0.1.0", "contract": 1}))]);

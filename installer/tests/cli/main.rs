@@ -9,6 +9,8 @@ mod configure;
 mod exec;
 mod history;
 mod json;
+#[cfg(target_os = "linux")]
+mod keyring;
 mod open;
 mod outputs;
 mod oversight;
@@ -16,6 +18,7 @@ mod profile;
 mod project;
 mod replies;
 mod server;
+mod startup;
 mod terminal;
 mod usage;
 mod weather;

@@ -17,7 +17,8 @@ use crate::{
     world::{self, World, until},
 };
 
-const PREPARE_IMAGE: &str = "public.ecr.aws/docker/library/buildpack-deps:bookworm-scm";
+/// Where code is fetched.
+pub const PREPARE_IMAGE: &str = "public.ecr.aws/docker/library/buildpack-deps:bookworm-scm";
 
 /// A deployment in a sandbox of its own, where every process, file and call is this test's.
 pub struct Lab {

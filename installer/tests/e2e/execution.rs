@@ -35,6 +35,10 @@ fn everything_is_on_record() {
     assert_eq!(record["exit_code"], 7);
     assert_eq!(record["user_email"], ADMIN);
     assert_eq!(record["command"], "echo \"$STAGE\"; exit 7");
+    assert_eq!(record["env_names"], serde_json::json!(["STAGE"]));
+    assert!(!record.to_string().contains("dev"), "{record}");
+    world.run(&["rerun", id]).code(2).says("had `STAGE` in its environment").says("`--env STAGE=…`");
+    assert_eq!(world.run(&["rerun", id, "--env", "STAGE=prod"]).code(7).stdout, "prod\n");
     assert!(record["duration_seconds"].is_u64(), "{record}");
     assert!(record["cost_usd"].as_f64().unwrap() > 0.0, "{record}");
     assert!(record["task_arn"].as_str().unwrap().contains(":task/runvoy/"), "{record}");

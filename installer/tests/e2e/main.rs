@@ -26,6 +26,7 @@ mod destroy_kill;
 mod destroy_proof;
 mod destroy_stacks;
 mod destroy_terminal;
+#[cfg(target_os = "linux")]
 mod examples;
 mod execution;
 #[cfg(target_os = "linux")]

@@ -59,13 +59,13 @@ impl Screen {
         self
     }
 
-    /// Answers a prompt, once it reads keys.
+    /// Answers a prompt, once it reads keys or a secret.
     #[track_caller]
     pub fn answer(&mut self, question: &str, keys: &str) -> &mut Self {
         let asked =
             |screen: &vt100::Screen| screen.contents().lines().rev().take(14).any(|line| line.starts_with(question));
         self.0.wait_for(asked, PATIENCE).unwrap();
-        world::until("it reads keys", || self.0.reads_keys().unwrap().then_some(()));
+        world::until("it reads", || (!self.0.echoes().unwrap()).then_some(()));
         self.types(keys)
     }
 

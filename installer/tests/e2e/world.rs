@@ -294,13 +294,18 @@ pub fn artifact(sandbox: &Sandbox) -> &'static Path {
 /// The program, at work on a sandbox.
 pub fn command(sandbox: &Sandbox, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_runvoy"));
-    command.args(args).envs(sandbox.environment());
-    for name in CLEARED.map(OsString::from).into_iter().chain(set_by_cargo()) {
-        command.env_remove(name);
-    }
+    apply(sandbox, command.args(args));
     // Colours and prompts are for terminals; this is none.
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
+}
+
+/// Makes a program work on a sandbox.
+pub fn apply(sandbox: &Sandbox, command: &mut Command) {
+    command.envs(sandbox.environment());
+    for name in CLEARED.map(OsString::from).into_iter().chain(set_by_cargo()) {
+        command.env_remove(name);
+    }
 }
 
 /// Asks again until there is an answer. For what the product itself does in the background and tells nobody.

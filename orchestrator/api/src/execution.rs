@@ -198,7 +198,7 @@ pub struct Execution {
     /// Under which of the deployment's task roles, where it is not the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_role: Option<String>,
-    /// In which git repository. This and the other fields about code, secrets and disk are in the reply for this one
+    /// In which git repository. This and the other fields about code, secrets, variables and disk are in the reply for this one
     /// execution only, not in lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repo: Option<String>,
@@ -220,6 +220,9 @@ pub struct Execution {
     /// The aliases of its secrets, by variable.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub secrets: BTreeMap<String, String>,
+    /// The names of the variables that its request set. Their values are not kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env_names: Vec<String>,
     /// Under which lock.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock_name: Option<String>,

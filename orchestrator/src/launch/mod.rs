@@ -117,6 +117,7 @@ async fn plan(app: &App, ask: &Ask<'_>, seen: &Seen) -> Result<Execution> {
         lfs: request.lfs,
         upload: request.upload.clone(),
         secrets: request.secrets.clone(),
+        env_names: request.env.keys().cloned().collect(),
         lock_fence: fence,
         lock_name: request.lock.clone(),
         started_at: execution_id.started_at(),

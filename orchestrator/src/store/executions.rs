@@ -74,6 +74,9 @@ pub fn put(app: &App, new: &Execution, task: &RunTask) -> anyhow::Result<Transac
     if !new.secrets.is_empty() {
         set("secrets", item::texts(&new.secrets));
     }
+    if !new.env_names.is_empty() {
+        set("env_names", item::list(&new.env_names));
+    }
     if let Some(disk) = new.disk {
         set("disk", n(disk));
     }

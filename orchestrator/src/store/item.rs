@@ -23,6 +23,10 @@ pub fn texts(values: &BTreeMap<String, String>) -> AttributeValue {
     AttributeValue::M(values.iter().map(|(name, value)| (name.clone(), s(value))).collect())
 }
 
+pub fn list(values: &[String]) -> AttributeValue {
+    AttributeValue::L(values.iter().map(s).collect())
+}
+
 /// Starts an item: every row carries the version of its layout.
 pub fn new() -> Item {
     HashMap::from([(KeyRow::SCHEMA.to_owned(), n(KeyRow::SCHEMA_VERSION))])
@@ -34,6 +38,7 @@ pub trait Read {
     fn flag(&self, name: &str) -> bool;
     fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T>;
     fn texts(&self, name: &str) -> BTreeMap<String, String>;
+    fn list(&self, name: &str) -> Vec<String>;
     fn owned(&self, name: &str) -> Option<String> {
         self.text(name).map(str::to_owned)
     }
@@ -56,5 +61,9 @@ impl Read for Item {
         let map = self.get(name).and_then(|value| value.as_m().ok());
         let text = |(name, value): (&String, &AttributeValue)| Some((name.clone(), value.as_s().ok()?.clone()));
         map.into_iter().flatten().filter_map(text).collect()
+    }
+    fn list(&self, name: &str) -> Vec<String> {
+        let list = self.get(name).and_then(|value| value.as_l().ok());
+        list.into_iter().flatten().filter_map(|value| value.as_s().ok().cloned()).collect()
     }
 }

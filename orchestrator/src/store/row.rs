@@ -75,6 +75,7 @@ pub fn execution(row: &Item) -> Option<Execution> {
         lfs: row.flag("lfs"),
         upload: upload(row),
         secrets: row.texts("secrets"),
+        env_names: row.list("env_names"),
         lock_name: row.owned("lock_name"),
         lock_fence: row.number("lock_fence"),
         started_at: execution_id.started_at(),

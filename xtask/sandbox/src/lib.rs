@@ -3,8 +3,10 @@
 pub mod engine;
 pub mod fargate;
 mod group;
+pub mod help;
 mod hint;
 pub mod iam;
+mod keyring;
 mod layout;
 pub mod proxy;
 mod pty;
@@ -15,6 +17,7 @@ pub mod setup;
 
 pub use group::Group;
 pub use hint::{Hinted, WithHint};
+pub use keyring::Keyring;
 pub use layout::Layout;
 pub use pty::{Chunk, Pty};
 pub use runtime_api::RuntimeApi;

@@ -107,6 +107,12 @@ impl Pty {
         Ok(!modes.local_modes.contains(LocalModes::ICANON))
     }
 
+    /// Whether what is typed is shown: neither single keys nor a secret are being read.
+    pub fn echoes(&self) -> Result<bool> {
+        let modes = tcgetattr(&self.terminal).context("can't read the terminal's modes")?;
+        Ok(modes.local_modes.contains(LocalModes::ECHO))
+    }
+
     /// What is on the screen, as far as it was waited for. Rows end where their text ends.
     pub fn screen(&self) -> String {
         self.parser.screen().contents()

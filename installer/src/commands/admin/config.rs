@@ -66,7 +66,8 @@ pub async fn run(args: Args, profile: Option<&str>) -> Result<()> {
 fn change(changes: &[String]) -> Result<ConfigChange> {
     let mut fields = Map::new();
     for change in changes {
-        let wrong = |problem: String| Error::new(problem).exit(exit::USAGE);
+        let hint = "`runvoy admin config --help` tells what can be set";
+        let wrong = |problem: String| Error::new(problem).hint(hint).exit(exit::USAGE);
         let Some((name, text)) = change.split_once('=') else {
             return Err(wrong(format!("`{}` must be SETTING=VALUE", ui::printable(change))));
         };

@@ -2,10 +2,10 @@
 
 use console::Style;
 use runvoy_api::user::UserList;
-use serde_json::Value;
 
 use crate::{
     client::Client,
+    commands::reply,
     error::Result,
     table::{Cell, Table},
     ui,
@@ -28,10 +28,7 @@ pub struct Args {
 /// Lists users, the revoked ones too.
 pub async fn run(args: Args, profile: Option<&str>) -> Result<()> {
     let client = Client::connect(profile)?;
-    if args.json {
-        return ui::json(&client.get::<Value>("/users").await?);
-    }
-    let list: UserList = client.get("/users").await?;
+    let Some(list) = reply::<UserList>(&client, "/users", args.json).await? else { return Ok(()) };
     let mut table = Table::new(["EMAIL", "ROLE", "KEY", "POLICY", "MADE", "LAST USED"]);
     for user in &list.users {
         let key = if user.revoked {

@@ -27,6 +27,8 @@ A policy is JSON or YAML. Its rules; what is left out is not restricted:
   commands                  lists of words, such as "terraform plan **"; * is one word, ** any
                             number at the end. They run without a shell. Needs `images`."#;
 
+const RULES: &str = "`runvoy admin set-policy --help` tells what may be in a policy";
+
 /// Arguments of `runvoy admin set-policy`.
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -66,7 +68,8 @@ fn read(file: &str) -> Result<Policy> {
         path => text = fs::read_to_string(path).context(format!("can't read `{path}`"))?,
     }
     // JSON is YAML, too.
-    let policy: Policy = serde_yaml::from_str(&text).context(format!("`{file}` is not a policy")).exit(exit::USAGE)?;
-    policy.validate().map_err(|invalid| Error::new(invalid).exit(exit::USAGE))?;
+    let policy: Policy =
+        serde_yaml::from_str(&text).context(format!("`{file}` is not a policy")).hint(RULES).exit(exit::USAGE)?;
+    policy.validate().map_err(|invalid| Error::new(invalid).hint(RULES).exit(exit::USAGE))?;
     Ok(policy)
 }

@@ -12,7 +12,7 @@ use crate::{
         export,
     },
     error::{Error, Result},
-    exit,
+    exit, ui,
 };
 
 impl Destroy {
@@ -69,7 +69,9 @@ impl Destroy {
         let mut words = vec!["runvoy destroy --stack-name".to_owned(), self.args.stack_name.clone()];
         words.extend(["--region".into(), aws.region.clone()]);
         match data {
-            Data::Export(directory) => words.extend(["--export".into(), quote(&directory.display().to_string())]),
+            Data::Export(directory) => {
+                words.extend(["--export".into(), ui::shell_word(&directory.display().to_string())])
+            }
             Data::Keep => words.push("--keep-data".into()),
             Data::Delete => words.push("--delete-data".into()),
         }
@@ -82,28 +84,5 @@ impl Destroy {
         ];
         words.extend(flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag.to_owned()));
         words.join(" ")
-    }
-}
-
-/// As a shell reads it.
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_come_back_from_a_shell_as_they_were() {
-        assert_eq!(quote("./runvoy-export-x-20261121T100834Z"), "./runvoy-export-x-20261121T100834Z");
-        assert_eq!(quote("my data"), "'my data'");
-        assert_eq!(quote("it's"), r"'it'\''s'");
-        assert_eq!(quote(""), "''");
     }
 }

@@ -226,7 +226,7 @@ impl Init {
 /// The command that goes on from here: the same one, with the place that was chosen.
 fn resume(place: &Place, args: &Args) -> String {
     let mut words: Vec<String> = vec!["runvoy".into()];
-    words.extend(env::args().skip(1).map(|word| quote(&word)));
+    words.extend(env::args().skip(1).map(|word| ui::shell_word(&word)));
     if !args.name.is_given() {
         words.extend(["--stack-name".into(), place.stack.clone()]);
     }
@@ -234,14 +234,4 @@ fn resume(place: &Place, args: &Args) -> String {
         words.extend(["--region".into(), place.region.clone()]);
     }
     words.join(" ")
-}
-
-/// As a shell reads it.
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }

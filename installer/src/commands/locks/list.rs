@@ -1,9 +1,8 @@
 //! `runvoy locks list`.
 
 use runvoy_api::lock::LockList;
-use serde_json::Value;
 
-use crate::{client::Client, error::Result, table::Table, ui};
+use crate::{client::Client, commands::reply, error::Result, table::Table, ui};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,10 +21,7 @@ pub struct Args {
 /// Lists the locks that are held, and by whom.
 pub async fn run(args: Args, profile: Option<&str>) -> Result<()> {
     let client = Client::connect(profile)?;
-    if args.json {
-        return ui::json(&client.get::<Value>("/locks").await?);
-    }
-    let list: LockList = client.get("/locks").await?;
+    let Some(list) = reply::<LockList>(&client, "/locks", args.json).await? else { return Ok(()) };
     if list.locks.is_empty() {
         ui::note("no lock is held");
         return Ok(());

@@ -250,7 +250,7 @@ fn execution() -> Value {
         "cost_usd": 0.01, "cost_basis": "us-east-1/2026-08", "task_arn": "arn", "log_stream_name": "exec/executor/0",
         "cpu": 1024, "memory": 2048, "disk": 50, "timeout_seconds": 3600, "spot": false,
         "repo": "https://github.com/acme/infra", "ref": "main", "path": "prod", "submodules": true, "lfs": true,
-        "upload": upload(), "secrets": {"DB_PASSWORD": "db"},
+        "upload": upload(), "secrets": {"DB_PASSWORD": "db"}, "env_names": ["STAGE"],
     })
 }
 

@@ -9,9 +9,14 @@ use tokio::process::Command;
 use super::{lock, quietly};
 use crate::{Layout, WithHint};
 
-/// A program and the packages that have it, with a library that it needs.
-const PROGRAMS: [(&str, &[&str]); 3] =
-    [("busybox", &["busybox-static"]), ("sshd", &["openssh-server", "libwrap0"]), ("git-lfs", &["git-lfs"])];
+/// A program and the packages that have it, with the libraries of it that Chromium does not bring.
+const PROGRAMS: [(&str, &[&str]); 5] = [
+    ("busybox", &["busybox-static"]),
+    ("sshd", &["openssh-server", "libwrap0"]),
+    ("git-lfs", &["git-lfs"]),
+    ("dbus-daemon", &["dbus-daemon", "libapparmor1"]),
+    ("gnome-keyring-daemon", &["gnome-keyring", "libgck-1-0", "libgcr-base-3-1"]),
+];
 
 /// Where the packages are unpacked.
 fn root(layout: &Layout) -> PathBuf {
@@ -46,9 +51,10 @@ pub async fn ensure_programs(layout: &Layout) -> Result<()> {
         return Ok(());
     }
     eprintln!("fetching `{}` …", packages.join("`, `"));
+    let programs: Vec<&str> = missing().map(|(name, _)| *name).collect();
     fetch(&root, &packages).await.with_hint(
         format!("can't get `{}`", packages.join("`, `")),
-        "install them (busybox, sshd and git-lfs on PATH), or run `apt-get update` where the system is Debian or Ubuntu",
+        format!("put {} on PATH, or run `apt-get update` where the system is Debian or Ubuntu", programs.join(", ")),
     )
 }
 
