@@ -32,7 +32,7 @@ use crate::{commands::Command, error::Result};
 #[derive(Parser)]
 #[command(name = "runvoy", version, disable_help_subcommand = true, disable_version_flag = true)]
 struct Cli {
-    /// Use this deployment of the config file [env: RUNVOY_PROFILE]
+    /// Use this deployment of the config [env: RUNVOY_PROFILE]
     #[arg(long, global = true, value_name = "NAME", add = ArgValueCandidates::new(complete::profiles))]
     profile: Option<String>,
     // Hidden: there is a command for it, and the help is to fit one screen.
@@ -115,7 +115,7 @@ mod tests {
         known.sort_unstable();
         assert_eq!(grouped, known);
         let help = command.clone().render_help().to_string();
-        assert!(help.lines().count() <= 24, "{help}");
+        assert!(help.lines().count() < 24 && help.lines().all(|line| line.chars().count() <= 80), "{help}");
     }
 
     /// The words of a line as a shell would split it, up to where it would redirect them.
