@@ -5,7 +5,10 @@ use std::fs;
 use runvoy_sandbox::proxy::script::{Effect, Match};
 use serde_json::{Value, json};
 
-use super::{Act, exit_code, stage::Stage};
+use super::{
+    act::{Act, exit_code},
+    stage::Stage,
+};
 use crate::{http, site::Site};
 
 #[test]
@@ -111,6 +114,7 @@ fn what_is_past_its_time_is_stopped_before_its_lock_comes_free() {
     stage.age_by(&id, 76);
     stage.sweep();
     assert_eq!(stage.lock(&act.lock)["holder"]["S"], id, "nobody has seen it stopped");
+    act.give_in();
     stage.tasks_are(&id, "STOPPED");
     stage.sweep();
     let row = stage.execution(&id);
