@@ -23,7 +23,7 @@ use time::OffsetDateTime;
 use crate::{
     http::{self, Reply},
     site::Site,
-    world::{RUNTIME, wait},
+    world::{RUNTIME, until, wait},
 };
 
 pub const STACK: &str = "crashes";
@@ -116,16 +116,18 @@ impl Stage {
         assert!(self.event(&json!({ "detail-type": SWEEP_DETAIL_TYPE })), "the sweep failed");
     }
 
-    /// All of the functions' processes at once, by SIGKILL.
+    /// All of the functions' processes at once, by SIGKILL. They are dead then: to one that is still dying the engine would
+    /// give the next request, which would be lost with it.
     pub fn kill(&self) {
         let engine = self.site.sandbox.engine_id();
         let processes = fs::read_dir("/proc").unwrap().flatten();
-        for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
-            if is_function_of(pid, engine) {
-                // One that has just ended needs no killing.
-                let _ = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
-            }
+        let processes = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let functions: Vec<i32> = processes.filter(|pid| is_function_of(*pid, engine)).collect();
+        for pid in &functions {
+            // One that has just ended needs no killing.
+            let _ = kill_process(Pid::from_raw(*pid).unwrap(), Signal::KILL);
         }
+        until("the functions are dead", || functions.iter().all(|pid| is_dead(*pid)).then_some(()));
     }
 
     /// The places in the calls that the functions made since the mark: before and after each.
@@ -228,4 +230,11 @@ fn is_function_of(pid: i32, engine: i32) -> bool {
     let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let name = format!("AWS_LAMBDA_FUNCTION_NAME={STACK}-");
     group == Some(engine) && environ.split(|byte| *byte == 0).any(|entry| entry.starts_with(name.as_bytes()))
+}
+
+/// Gone, or a zombie without threads: what its parent takes for dead.
+fn is_dead(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']) && threads <= 1)
 }
