@@ -24,10 +24,25 @@ pub struct Args {
 pub async fn run(args: Args) -> Result<u8> {
     let mut command = child::cargo(&Layout::named("fuzz")?);
     let filter = format!("fuzz::{}", args.target.unwrap_or_default());
-    command.args(["test", "--workspace", "--bin", "bootstrap", &filter, "--", "--nocapture"]);
+    command.args(["test", "--workspace", "--lib", &filter, "--", "--nocapture"]);
     command.env("BOLERO_RANDOM_TEST_TIME_MS", (args.minutes * 60_000).to_string());
     Ok(match child::run(&mut command, &mut Interrupts::catch()?).await? {
         Outcome::Done(()) => 0,
         Outcome::Ended(code) => code,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TARGETS;
+
+    /// A name that no test has would be passed by trying nothing.
+    #[test]
+    fn each_target_is_a_test_of_the_library() {
+        let (library, source) =
+            (include_str!("../../orchestrator/src/lib.rs"), include_str!("../../orchestrator/src/fuzz/mod.rs"));
+        assert!(library.contains("\nmod fuzz;\n"));
+        let tests: Vec<_> = source.split("#[test]\nfn ").skip(1).filter_map(|rest| rest.split('(').next()).collect();
+        assert_eq!(tests, TARGETS);
+    }
 }

@@ -16,17 +16,20 @@ pub struct Args {
     arguments: Vec<OsString>,
 }
 
+/// How it is built: see the profile of this name in `Cargo.toml`.
+const PROFILE: &str = "simulate";
+
 /// Runs the command. The simulation links the orchestrator and a database: cargo builds it here, so that xtask need not.
 pub async fn run(args: Args) -> Result<u8> {
     let mut interrupts = Interrupts::catch()?;
     let layout = Layout::named("simulate")?;
     // As a part of the workspace, like all else: by itself it would be built with other features of its dependencies.
     let mut build = child::cargo(&layout);
-    build.args(["build", "--quiet", "--workspace", "--bin", "runvoy-simulate"]);
+    build.args(["build", "--workspace", "--profile", PROFILE, "--bin", "runvoy-simulate"]);
     if let Outcome::Ended(code) = child::run(&mut build, &mut interrupts).await? {
         return Ok(code);
     }
-    let mut simulate = Command::new(layout.bin().join("runvoy-simulate"));
+    let mut simulate = Command::new(layout.bin().with_file_name(PROFILE).join("runvoy-simulate"));
     simulate.args(args.arguments);
     Ok(match child::run(&mut simulate, &mut interrupts).await? {
         Outcome::Done(()) => 0,

@@ -260,11 +260,39 @@ impl Lab {
 }
 
 #[test]
-fn a_token_is_only_where_the_code_is_fetched() {
+fn fault_34_a_token_is_only_where_the_code_is_fetched_and_in_no_git_config() {
     let lab = &*LAB;
     let _turn = lab.turn.lock().unwrap_or_else(PoisonError::into_inner);
     lab.token();
     lab.nowhere(&lab.forge.https("acme/infra.git"), &spellings(TOKEN));
+}
+
+#[test]
+fn fault_34_a_clone_that_fails_with_a_token_in_hand_does_not_tell_it() {
+    let lab = &*LAB;
+    let _turn = lab.turn.lock().unwrap_or_else(PoisonError::into_inner);
+    lab.token();
+    let secrets = spellings(TOKEN);
+    let infra = lab.forge.https("acme/infra.git");
+    for (body, word) in [
+        (json!({"repo": lab.forge.https("acme/none.git")}), "none"),
+        (json!({"repo": infra, "ref": "nowhere"}), "nowhere"),
+        (json!({"repo": infra, "path": "nowhere"}), "nowhere"),
+    ] {
+        let mut body = body;
+        body["command"] = json!("echo ran");
+        let (record, _) = lab.run(&body);
+        assert_eq!((&record["status"], &record["exit_code"]), (&json!("failed"), &Value::Null), "{body}: {record}");
+        // That git said something, and said it about this.
+        let said = lab.lines(&record, "prepare").join("\n");
+        assert!(said.contains(word), "{body}: {said}");
+        for (place, text) in lab.traces(&record) {
+            assert!(!found(text.as_bytes(), &secrets), "{body}: it is in {place}: {text}");
+        }
+        let mut shown = Vec::new();
+        files(lab.site.sandbox.layout().run(), &secrets, &mut shown);
+        assert_eq!((shown, processes(&secrets)), (Vec::new(), Vec::new()), "{body}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Sixty at once on five locks: in a sandbox of their own, since they leave its engine no time for anybody else.
+//! Two hundred at once on five locks: in a sandbox of their own, since they leave its engine no time for anybody else.
 
 use std::{fs, process::Child};
 
@@ -10,7 +10,7 @@ use crate::{
     world::{RUNTIME, Ran},
 };
 
-const CROWD: usize = 60;
+const CROWD: usize = 200;
 const LOCKS: usize = 5;
 
 /// Of codes that only the command itself has.

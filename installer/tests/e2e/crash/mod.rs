@@ -1,110 +1,21 @@
 //! The functions killed with `kill -9` before and after each AWS call that they make. Whoever asked asks again, the sweep
 //! comes round, and everything is as it should be: one execution, ended once, no task without an owner, the lock free.
 
+mod act;
 mod stage;
+mod tasks;
 mod trouble;
-
-use std::{fs, path::Path};
 
 use serde_json::{Value, json};
 
-use self::stage::{Place, Stage};
+use self::{
+    act::{Act, exit_code},
+    stage::{Place, Stage},
+};
 use crate::{
     http::Reply,
     world::{Ran, until},
 };
-
-/// An execution that waits for a file and ends with code 7, and leaves a line each time it is run.
-struct Act<'a> {
-    stage: &'a Stage,
-    lock: String,
-    ran: String,
-    go_on: String,
-    body: Value,
-}
-
-impl<'a> Act<'a> {
-    fn new(stage: &'a Stage, name: &str) -> Self {
-        let (ran, go_on) = (stage.file(&format!("{name}-ran")), stage.file(&format!("{name}-go-on")));
-        let command =
-            format!("trap 'exit 143' TERM; echo ran >> {ran}; until [ -e {go_on} ]; do sleep 0.05; done; exit 7");
-        let lock = format!("lock-{name}");
-        // An image of its own has no task definition yet.
-        let body = json!({ "command": command, "lock": lock, "image": format!("crash:{name}") });
-        Self { stage, lock, ran, go_on, body }
-    }
-
-    fn start(&self) -> Reply {
-        self.stage.send("POST", "/executions", &[("idempotency-key", &self.lock)], &self.body)
-    }
-
-    fn started(&self) -> String {
-        let reply = self.start();
-        assert_eq!(reply.status, 201, "{}", reply.body);
-        reply.json()["execution_id"].as_str().unwrap().to_owned()
-    }
-
-    fn go_on(&self) {
-        fs::write(&self.go_on, "").unwrap();
-    }
-
-    /// How often the command was run.
-    fn runs(&self) -> usize {
-        fs::read_to_string(&self.ran).unwrap_or_default().lines().count()
-    }
-
-    /// Waits until its command runs.
-    fn runs_now(&self) {
-        until("the command runs", || Path::new(&self.ran).exists().then_some(()));
-    }
-
-    /// Lets time pass and the sweep come round until the execution is over.
-    fn comes_to_its_end(&self, id: &str) -> Value {
-        self.stage.age(id);
-        self.stage.sweep();
-        if !self.stage.tasks(id).is_empty() {
-            self.runs_now();
-            self.stage.sweep();
-            assert_eq!(self.stage.execution(id)["status"]["S"], "running", "found by the sweep");
-            self.go_on();
-            self.stage.tasks_are(id, "STOPPED");
-            self.stage.sweep();
-        }
-        self.stage.execution(id)
-    }
-
-    /// What must be true in the end, whatever happened.
-    fn is_over(&self, id: &str) {
-        let rows = self.stage.executions(&self.lock);
-        assert_eq!(rows.len(), 1, "one execution: {rows:?}");
-        let row = &rows[0];
-        assert_eq!(row["execution_id"]["S"], id);
-        let status = row["status"]["S"].as_str().unwrap();
-        assert!(["completed", "failed", "stopped", "timed_out", "lost"].contains(&status), "{row}");
-        assert_eq!(self.stage.audited("execution.start", id), 1);
-        let tasks = self.stage.tasks(id);
-        assert!(tasks.len() <= 1 && tasks.iter().all(|task| task["lastStatus"] == "STOPPED"), "{tasks:?}");
-        assert_eq!(self.runs(), tasks.len());
-        let lock = self.stage.lock(&self.lock);
-        assert_eq!(
-            (&lock["holder"], &lock["waiters"]["L"].as_array().map_or(0, Vec::len)),
-            (&Value::Null, &0),
-            "{lock}"
-        );
-        // Whatever comes now changes nothing.
-        for task in &tasks {
-            assert!(self.stage.event(&self.stage.stopped_event(id, task)));
-        }
-        self.stage.sweep();
-        assert_eq!(self.stage.execution(id), *row, "ended once");
-        assert_eq!(self.started(), id, "a repeat starts nothing");
-        assert_eq!(self.runs(), tasks.len());
-    }
-}
-
-fn exit_code(row: &Value) -> Option<&str> {
-    row["exit_code"]["N"].as_str()
-}
 
 /// The place of an effect: after it there is one.
 fn comes_to(places: &[Place], action: &str, nth: usize) -> usize {
@@ -174,6 +85,16 @@ fn a_stop_is_killed_at_each_call() {
     killed_at_each_end(stage, "stop", &|_, id| stop(id), &|id| stage.audited("execution.stop", id));
 }
 
+#[test]
+fn a_forced_release_is_killed_at_each_call() {
+    let stage = Stage::get();
+    let _turn = stage.turn();
+    let release =
+        |act: &Act<'_>| stage.send("DELETE", &format!("/locks/{}", act.lock), &[], &json!({ "reason": "it hangs" }));
+    let locks = |id: &str| stage.audited("lock.release", stage.execution(id)["lock_name"]["S"].as_str().unwrap());
+    killed_at_each_end(stage, "release", &|act, _| release(act), &locks);
+}
+
 /// What stops a task that runs: whoever asked for it asks again only if nothing is on record.
 fn killed_at_each_end(
     stage: &Stage,
@@ -189,6 +110,8 @@ fn killed_at_each_end(
         (act, id)
     };
     let over = |act: &Act<'_>, id: &str| {
+        assert_eq!(stage.tasks(id)[0]["desiredStatus"], "STOPPED", "it was told to");
+        act.give_in();
         stage.tasks_are(id, "STOPPED");
         stage.sweep();
         let row = stage.execution(id);
@@ -215,5 +138,60 @@ fn killed_at_each_end(
             stage.sweep();
         }
         over(&act, &id);
+    }
+}
+
+#[test]
+fn a_handover_is_killed_at_each_call() {
+    let stage = Stage::get();
+    let _turn = stage.turn();
+    /// One that holds the lock and is over, and one that waits: both, and the event of the first one's end.
+    fn scene<'a>(stage: &'a Stage, name: &str) -> (String, Act<'a>, String, Value) {
+        let mut holder = Act::new(stage, &format!("{name}-holder"));
+        holder.body["lock"] = json!(format!("lock-{name}"));
+        let held = holder.started();
+        let mut act = Act::new(stage, name);
+        act.body["wait_lock"] = json!("10m");
+        let waits = act.started();
+        assert_eq!(stage.execution(&waits)["status"]["S"], "queued");
+        holder.go_on();
+        let tasks = stage.tasks_are(&held, "STOPPED");
+        let event = stage.stopped_event(&held, &tasks[0]);
+        (held, act, waits, event)
+    }
+    let over = |held: &str, act: &Act<'_>, id: &str, row: &Value| {
+        let holder = stage.execution(held);
+        assert_eq!((exit_code(&holder), &holder["status"]["S"]), (Some("7"), &json!("failed")));
+        assert!(["7", ""].contains(&exit_code(row).unwrap_or_default()), "{row}");
+        // Both were under the lock.
+        let rows = stage.executions(&act.lock);
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        let tasks = stage.tasks(id);
+        assert!(tasks.len() <= 1 && tasks.iter().all(|task| task["lastStatus"] == "STOPPED"), "{tasks:?}");
+        assert_eq!((act.runs(), exit_code(row).is_some()), (tasks.len(), tasks.len() == 1));
+        assert_eq!(stage.lock(&act.lock)["holder"], Value::Null);
+        stage.sweep();
+        assert_eq!((stage.execution(held), &stage.execution(id)), (holder, row), "each ended once");
+    };
+    let (held, act, id, event) = scene(stage, "handover");
+    let mark = stage.cold();
+    assert!(stage.event(&event));
+    let places = stage.places(mark);
+    let row = act.comes_to_its_end(&id);
+    assert_eq!(exit_code(&row), Some("7"));
+    over(&held, &act, &id, &row);
+
+    let (has_lock, has_task) = (comes_to(&places, "TransactWriteItems", 2), comes_to(&places, "RunTask", 2));
+    for (index, place) in places.iter().enumerate() {
+        println!("a handover, killed at {place:?}");
+        let (held, act, id, event) = scene(stage, &format!("handover-{index}"));
+        stage.cold();
+        assert!(!stage.killed(place, || stage.event(&event)), "the function failed");
+        // AWS hands it the event again.
+        assert!(stage.event(&event));
+        stage.sweep();
+        let row = act.comes_to_its_end(&id);
+        assert_eq!(exit_code(&row).is_none(), (has_lock..has_task).contains(&index), "{row}");
+        over(&held, &act, &id, &row);
     }
 }

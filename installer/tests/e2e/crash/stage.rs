@@ -26,7 +26,7 @@ use crate::{
     world::{RUNTIME, until, wait},
 };
 
-const STACK: &str = "crashes";
+pub const STACK: &str = "crashes";
 
 static STAGE: OnceLock<Stage> = OnceLock::new();
 static SANDBOX: OnceLock<Sandbox> = OnceLock::new();
@@ -116,35 +116,18 @@ impl Stage {
         assert!(self.event(&json!({ "detail-type": SWEEP_DETAIL_TYPE })), "the sweep failed");
     }
 
-    /// The task's state change as ECS would tell it, of a task that has stopped by itself.
-    pub fn stopped_event(&self, id: &str, task: &Value) -> Value {
-        let mut detail = task.clone();
-        detail["startedBy"] = json!(id);
-        // DescribeTasks tells times in seconds, events in words; the end of a task needs none.
-        for time in [
-            "createdAt",
-            "pullStartedAt",
-            "pullStoppedAt",
-            "startedAt",
-            "executionStoppedAt",
-            "stoppingAt",
-            "stoppedAt",
-        ] {
-            detail.as_object_mut().unwrap().remove(time);
-        }
-        json!({ "detail-type": "ECS Task State Change", "source": "aws.ecs", "detail": detail })
-    }
-
-    /// All of the functions' processes at once, by SIGKILL.
+    /// All of the functions' processes at once, by SIGKILL. They are dead then: to one that is still dying the engine would
+    /// give the next request, which would be lost with it.
     pub fn kill(&self) {
         let engine = self.site.sandbox.engine_id();
         let processes = fs::read_dir("/proc").unwrap().flatten();
-        for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
-            if is_function_of(pid, engine) {
-                // One that has just ended needs no killing.
-                let _ = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
-            }
+        let processes = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        let functions: Vec<i32> = processes.filter(|pid| is_function_of(*pid, engine)).collect();
+        for pid in &functions {
+            // One that has just ended needs no killing.
+            let _ = kill_process(Pid::from_raw(*pid).unwrap(), Signal::KILL);
         }
+        until("the functions are dead", || functions.iter().all(|pid| is_dead(*pid)).then_some(()));
     }
 
     /// The places in the calls that the functions made since the mark: before and after each.
@@ -176,7 +159,11 @@ impl Stage {
         let seen = thread::scope(|scope| {
             let acting = scope.spawn(act);
             let reached = async { tokio::time::timeout(Duration::from_secs(20), held.reached()).await };
-            wait(reached).unwrap_or_else(|_| panic!("no call reached {place:?}"));
+            if wait(reached).is_err() {
+                // What is never reached here must not hold a call of the next test.
+                script.clear();
+                panic!("no call reached {place:?}");
+            }
             self.kill();
             wait(held.gone());
             acting.join().unwrap()
@@ -233,42 +220,6 @@ impl Stage {
             &rfc3339(OffsetDateTime::now_utc() - time::Duration::minutes(minutes)),
         );
     }
-
-    fn ecs(&self, action: &str, body: &Value) -> Value {
-        let mine = self.site.sandbox.environment();
-        let key = mine.iter().find(|(name, _)| name == "AWS_ACCESS_KEY_ID").map(|(_, value)| value).unwrap();
-        let scope = format!("AWS4-HMAC-SHA256 Credential={key}/20260101/{REGION}/ecs/aws4_request");
-        let target = format!("AmazonEC2ContainerServiceV20141113.{action}");
-        let headers = [("authorization", scope.as_str()), ("x-amz-target", &target)];
-        let reply = http::send(self.site.sandbox.endpoint(), "POST", "/", &headers, &body.to_string());
-        assert_eq!(reply.status, 200, "{action}: {}", reply.body);
-        reply.json()
-    }
-
-    /// Every task that was ever started for the execution, as ECS describes it.
-    pub fn tasks(&self, id: &str) -> Vec<Value> {
-        let list = |status: &str| {
-            let listed =
-                self.ecs("ListTasks", &json!({ "cluster": STACK, "desiredStatus": status, "maxResults": 100 }));
-            assert_eq!(listed["nextToken"], Value::Null, "more tasks than one page has");
-            listed["taskArns"].as_array().unwrap().clone()
-        };
-        let arns = [list("RUNNING"), list("STOPPED")].concat();
-        if arns.is_empty() {
-            return arns;
-        }
-        let described = self.ecs("DescribeTasks", &json!({ "cluster": STACK, "tasks": arns }));
-        let tasks = described["tasks"].as_array().unwrap().iter();
-        tasks.filter(|task| task["startedBy"] == id).cloned().collect()
-    }
-
-    /// Waits until each of the execution's tasks has come to this status.
-    pub fn tasks_are(&self, id: &str, status: &str) -> Vec<Value> {
-        until(&format!("the tasks of {id} are {status}"), || {
-            let tasks = self.tasks(id);
-            tasks.iter().all(|task| task["lastStatus"] == status).then_some(tasks)
-        })
-    }
 }
 
 /// A process of the engine's group that runs one of the stack's functions.
@@ -279,4 +230,11 @@ fn is_function_of(pid: i32, engine: i32) -> bool {
     let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     let name = format!("AWS_LAMBDA_FUNCTION_NAME={STACK}-");
     group == Some(engine) && environ.split(|byte| *byte == 0).any(|entry| entry.starts_with(name.as_bytes()))
+}
+
+/// Gone, or a zombie without threads: what its parent takes for dead.
+fn is_dead(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']) && threads <= 1)
 }

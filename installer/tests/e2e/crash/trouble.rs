@@ -5,7 +5,10 @@ use std::fs;
 use runvoy_sandbox::proxy::script::{Effect, Match};
 use serde_json::{Value, json};
 
-use super::{Act, exit_code, stage::Stage};
+use super::{
+    act::{Act, exit_code},
+    stage::Stage,
+};
 use crate::{http, site::Site};
 
 #[test]
@@ -111,6 +114,7 @@ fn what_is_past_its_time_is_stopped_before_its_lock_comes_free() {
     stage.age_by(&id, 76);
     stage.sweep();
     assert_eq!(stage.lock(&act.lock)["holder"]["S"], id, "nobody has seen it stopped");
+    act.give_in();
     stage.tasks_are(&id, "STOPPED");
     stage.sweep();
     let row = stage.execution(&id);
@@ -163,4 +167,11 @@ fn what_cannot_be_recorded_is_not_done() {
         assert_eq!(state(), before, "{method} {path}");
     }
     fs::write(go_on, "").unwrap();
+    // Its rules are on: what it still does is not to be told from what the next test makes the functions do.
+    for id in [held, queued] {
+        let status = || site.run(&["status", &id, "--json"]).code(0).json()["status"].clone();
+        crate::world::until("it is over", || {
+            ["completed", "failed"].map(Value::from).contains(&status()).then_some(())
+        });
+    }
 }

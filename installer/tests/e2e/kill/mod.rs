@@ -133,7 +133,7 @@ fn told<T>(what: &str, run: impl FnOnce() -> T) -> T {
 }
 
 #[test]
-fn killed_at_any_change_and_run_again_it_ends_as_if_nothing_had_happened() {
+fn fault_38_killed_at_any_change_and_run_again_it_ends_as_if_nothing_had_happened() {
     let lab = Lab::get();
     let _turn = lab.turn();
     let nothing = lab.inventory();
@@ -203,7 +203,7 @@ fn a_key_that_nobody_can_have_taken_note_of_is_shown_again() {
 }
 
 #[test]
-fn a_kill_before_anything_is_changed_leaves_nothing() {
+fn fault_38_a_kill_before_anything_is_changed_leaves_nothing() {
     let lab = Lab::get();
     let _turn = lab.turn();
     let deployment = Deployment::new(lab, "kill-early");

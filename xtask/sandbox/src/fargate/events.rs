@@ -1,8 +1,10 @@
-//! Sends `ECS Task State Change` to the targets of the engine's rules, in order and at least once.
+//! Sends `ECS Task State Change` to the targets of the engine's rules: at least once, each task's in order, and no task's
+//! events wait for another's.
 //!
 //! The engine, like AWS, refuses PutEvents with a source `aws.ecs` from outside. So this does what EventBridge does: asks the
 //! deployed rules' patterns, by the engine's own TestEventPattern, and hands the event to their targets.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -10,10 +12,11 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use super::random_hex;
 use super::targets;
-use super::task::Task;
+use super::task::{Status, Task};
 use crate::engine::EngineClient;
 
 /// Between attempts while the engine does not answer.
@@ -21,6 +24,25 @@ const RETRY: Duration = Duration::from_millis(250);
 
 /// Delivers until the queue ends.
 pub(super) async fn deliver(engine: EngineClient, mut queue: mpsc::UnboundedReceiver<Task>) {
+    let (mut queues, mut couriers) = (HashMap::new(), JoinSet::new());
+    while let Some(task) = queue.recv().await {
+        let own = queues.entry(task.id.clone()).or_insert_with(|| {
+            let (own, queue) = mpsc::unbounded_channel();
+            couriers.spawn(deliver_one(engine.clone(), queue));
+            own
+        });
+        let (id, is_last) = (task.id.clone(), task.status == Status::Stopped);
+        // Its courier goes on until the queue ends.
+        let _ = own.send(task);
+        if is_last {
+            queues.remove(&id);
+        }
+        while couriers.try_join_next().is_some() {}
+    }
+}
+
+/// Delivers one task's events.
+async fn deliver_one(engine: EngineClient, mut queue: mpsc::UnboundedReceiver<Task>) {
     while let Some(task) = queue.recv().await {
         let event = envelope(&engine, &task);
         // Whoever already got it gets it again: at least once.

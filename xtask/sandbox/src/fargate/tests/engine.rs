@@ -31,6 +31,8 @@ pub struct Record {
     /// CreateLogStream does not answer while this is set.
     pub hold_streams: bool,
     pub streams_asked: usize,
+    /// Events about this task are not matched while it is set.
+    pub hold_events_of: Option<String>,
     /// So many PutLogEvents, and so many invocations, fail first.
     pub fail_logs: usize,
     pub fail_invocations: usize,
@@ -125,6 +127,9 @@ impl Engine {
             ] }),
             ),
             "TestEventPattern" => {
+                let of = |task: &String| body["Event"].as_str().is_some_and(|event| event.contains(task));
+                let free = |record: &Record| !record.hold_events_of.as_ref().is_some_and(of);
+                self.record.subscribe().wait_for(free).await.unwrap();
                 let read = |name: &str| serde_json::from_str::<Value>(body[name].as_str().unwrap()).unwrap();
                 (200, json!({ "Result": read("EventPattern")["source"][0] == read("Event")["source"] }))
             }

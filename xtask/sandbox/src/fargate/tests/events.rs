@@ -58,6 +58,22 @@ async fn a_failing_function_gets_its_events_later_and_in_order() {
 }
 
 #[tokio::test]
+async fn no_task_waits_for_the_events_of_another() {
+    let world = World::new().await;
+    let slow = world.run("exec sleep 60").await;
+    world.until(|record| states(record, &slow).iter().any(|(_, last, _)| last == "RUNNING")).await;
+    world.engine.set(|record| record.hold_events_of = Some(slow.clone()));
+    world.stop(&slow).await;
+    let other = world.run("true").await;
+    world.stopped(&other).await;
+    world.engine.set(|record| record.hold_events_of = None);
+    world.stopped(&slow).await;
+    let versions: Vec<u64> =
+        states(&world.engine.record.borrow(), &slow).into_iter().map(|(version, ..)| version).collect();
+    assert!(versions.is_sorted(), "{versions:?}");
+}
+
+#[tokio::test]
 async fn what_stays_undeliverable_goes_to_the_dead_letter_queue() {
     let world = World::new().await;
     world.engine.set(|record| record.fail_invocations = 5);
