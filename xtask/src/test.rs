@@ -1,4 +1,4 @@
-use std::{env, ffi::OsString};
+use std::ffi::OsString;
 
 use anyhow::Result;
 use runvoy_sandbox::{Layout, setup};
@@ -55,9 +55,6 @@ pub async fn test(arguments: &[OsString], interrupts: &mut Interrupts) -> Result
 
 /// Where tests find what was set up for them.
 fn with_tools<'a>(command: &'a mut Command, layout: &Layout) -> &'a mut Command {
-    // They wait more than they compute.
-    let threads = std::thread::available_parallelism().map_or(2, usize::from) * 2;
-    command.env("RUST_TEST_THREADS", env::var_os("RUST_TEST_THREADS").unwrap_or_else(|| threads.to_string().into()));
     command.env("RUNVOY_LINT", setup::LINT.bin(layout).join("cfn-lint"));
     command.env("RUNVOY_GUARD", setup::GUARD.bin(layout))
 }

@@ -69,7 +69,11 @@ fn nothing_is_changed_before_the_name_is_typed() {
         }
         left.answer(&question, if by_key { INTERRUPT } else { "" });
         if !by_key {
-            left.0.signal(Signal::TERM);
+            // One that comes before the prompt reads is not heard there.
+            until("it has heard the signal", || {
+                left.0.signal(Signal::TERM);
+                left.0.poll()
+            });
         }
         left.ends(130);
         assert!(left.text().contains("interrupted: nothing was changed"), "{}", left.text());

@@ -112,8 +112,10 @@ impl Screen {
     #[track_caller]
     pub fn resume(&self) -> String {
         let text = console::strip_ansi_codes(&self.text()).replace("\r\n", "\n");
-        let hint = text.lines().rfind(|line| line.starts_with("hint: ")).unwrap_or_else(|| panic!("no hint in {text}"));
-        between(hint, "`", "` goes on from there").to_owned()
+        let (_, hint) = text.rsplit_once("\nhint:").unwrap_or_else(|| panic!("no hint in {text}"));
+        // It may be folded between words.
+        let hint = hint.split_whitespace().collect::<Vec<_>>().join(" ");
+        between(&hint, "`", "` goes on from there").to_owned()
     }
 }
 

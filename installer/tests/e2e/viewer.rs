@@ -159,13 +159,14 @@ fn waiting_at_the_end_is_cheap() {
     let task = started["execution_id"].as_str().unwrap();
     let stream = world.run(&["status", task, "--json"]).code(0).json()["log_stream_name"].as_str().unwrap().to_owned();
     let (mark, begun) = (world.mark(), Instant::now());
-    for _ in 0..30 {
+    for _ in 0..60 {
         assert!(messages(&feed(&query)).is_empty());
     }
     let seconds = begun.elapsed().as_secs() as usize + 1;
     let calls = world.calls_since(mark).into_iter();
     let looks = calls.filter(|call| call.action == "GetLogEvents" && call.detail.contains(&stream)).count();
-    assert!(looks <= seconds + 1, "{looks} looks in {seconds} s");
+    // Other tests may have made the function several instances; each keeps what it saw for a second.
+    assert!(looks <= 3 * (seconds + 1), "{looks} looks in {seconds} s");
     std::fs::write(go, "").unwrap();
 }
 

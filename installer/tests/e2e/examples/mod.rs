@@ -65,7 +65,7 @@ const REGION: (&str, &str) = ("AWS region", ENTER);
 const PERMISSIONS: (&str, &str) = ("Commands may", ENTER);
 
 /// What those at a terminal ask, and what is answered.
-const ANSWERS: [(&str, &[(&str, &str)]); 12] = [
+const ANSWERS: [(&str, &[(&str, &str)]); 13] = [
     ("runvoy init", &[NAME, REGION, NETWORK, ARCHITECTURE, SPOT, PERMISSIONS, DAYS, ALARMS, VIEWER, ADMIN, GO]),
     (
         "runvoy init --stack-name runvoy-staging --task-permissions power-user",
@@ -84,6 +84,7 @@ const ANSWERS: [(&str, &[(&str, &str)]); 12] = [
     ("runvoy profile remove staging", &[("Remove `staging`", "y")]),
     ("runvoy admin secrets set db-prod", &[("Value", "of-the-database\r")]),
     ("runvoy admin git-credentials set --host github.com", &[("Token for github.com", "t0ken\r")]),
+    ("runvoy admin registry-credentials set --host ghcr.io --username bot", &[("Password", "t0ken\r")]),
 ];
 
 const NETWORK: (&str, &str) = ("Containers reach", ENTER);

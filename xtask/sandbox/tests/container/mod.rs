@@ -50,7 +50,7 @@ impl Shell {
     /// `sh -c SCRIPT ARGUMENTS` in a session and a directory of its own, with nothing but a PATH and what is given.
     fn command(&self, script: &str, arguments: &[&str], directory: &Path) -> Command {
         // Whoever runs the tests in the background ignores some signals, and would hand that down.
-        let mut command = Command::new("env");
+        let mut command = Command::new("/usr/bin/env");
         command.arg("--default-signal").arg(self.path());
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", self.directory.path().display());
         command.args(["-c", script]).args(arguments).env_clear().env("PATH", path).env("HOME", directory);
