@@ -139,6 +139,8 @@ while [ "$RUNVOY_LEFT" -gt 0 ] && told_live; do
 done
 
 kill "$RUNVOY_CLOCK"
+# Busybox forgets a signal that comes before the trap is set; the clock would hold our output open until its time.
+while look "$RUNVOY_CLOCK" && [ "$RUNVOY_STATE" != Z ]; do kill "$RUNVOY_CLOCK"; done
 [ -z "$RUNVOY_EXPIRED" ] || RUNVOY_CODE=124
 # The log driver, as it is set, holds every line back until the next one, and Fargate ends it without its last. So two
 # lines of ours follow: the first may be the end of one that has no end of its own.
