@@ -147,7 +147,12 @@ const TERMINATED: &[(&str, i32, &str)] = &[
         143,
         "deep\n",
     ),
-    ("{ trap 'echo piped; exit' TERM; echo ready; while :; do sleep 0.02; done; } | cat; echo never", 143, "piped\n"),
+    // Past the pipe: its reader gets the signal as well, and need not read on.
+    (
+        "exec 3>&1; { trap 'echo piped >&3; exit' TERM; echo ready >&3; while :; do sleep 0.02; done; } | cat; echo never",
+        143,
+        "piped\n",
+    ),
     // What it leaves behind is not waited for.
     ("trap 'exit 9' TERM; sleep 60 >/dev/null 2>&1 & echo ready; wait", 9, ""),
     // One with a handler decides by itself what becomes of its children.
