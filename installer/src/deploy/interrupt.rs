@@ -3,6 +3,7 @@
 use std::{future::Future, io, pin::pin, time::Duration};
 
 use aws_sdk_cloudformation::types::StackStatus;
+use rustix::process::{getpid, kill_process};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{sleep, timeout},
@@ -19,6 +20,9 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(2);
 /// The same of somebody who has pressed it twice.
 const HASTE: Duration = Duration::from_millis(500);
+
+/// How often a prompt is told again that it is over.
+const NUDGE: Duration = Duration::from_millis(100);
 
 /// The signals that ask us to leave. They are caught from its making on, so that no prompt dies of one with the cursor hidden.
 pub struct Interrupts {
@@ -55,6 +59,7 @@ enum Answer {
 impl Interrupts {
     /// Catches the signals.
     pub fn catch() -> Result<Self> {
+        tokio::spawn(nudge(signal(SignalKind::terminate())?));
         Ok(Self { int: signal(SignalKind::interrupt())?, term: signal(SignalKind::terminate())?, twice: false })
     }
 
@@ -129,6 +134,18 @@ impl Interrupts {
             _ = self.term.recv() => false,
             () = sleep(if self.twice { HASTE } else { LOOK }) => false,
         }
+    }
+}
+
+/// A prompt blocks its thread, and hears a SIGTERM only while it reads: one that comes just before would leave it reading. So from
+/// a SIGTERM on, which always ends us, whatever reads is interrupted, by a signal that does nothing else.
+async fn nudge(mut term: Signal) {
+    term.recv().await;
+    let Ok(_caught) = signal(SignalKind::user_defined1()) else { return };
+    loop {
+        // An error leaves things as they were without it.
+        let _ = kill_process(getpid(), rustix::process::Signal::USR1);
+        sleep(NUDGE).await;
     }
 }
 
