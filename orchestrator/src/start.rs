@@ -31,6 +31,10 @@ pub async fn start(app: &App, execution: &Execution, task: &RunTask) -> Result<(
         Err(NotRun::Throttled | NotRun::NoTaskDefinition) => {
             (ErrorCode::Unavailable, "ECS was too busy to start the task: nothing was started, try again".to_owned())
         }
+        Err(NotRun::Late) => {
+            let reason = "AWS took too long to put the launch on record: nothing was started, try again";
+            (ErrorCode::Unavailable, reason.to_owned())
+        }
     };
     let row = Row::launched(execution.clone(), task.family.clone());
     finish::without_task(app, &row, Status::Failed, &reason).await?;
@@ -40,12 +44,10 @@ pub async fn start(app: &App, execution: &Execution, task: &RunTask) -> Result<(
 /// Asks for the task until there is an answer that counts. Once an answer was lost, a task may have been started: then no
 /// refusal is a definite no any more.
 async fn run(app: &App, execution: &Execution, task: &RunTask) -> Result<String, NotRun> {
-    let (mut outcome, mut lost) = (Err(NotRun::Throttled), false);
+    let (mut outcome, mut lost) = (Err(NotRun::Late), false);
     for attempt in 0..RUN_TRIES {
         if app.now() - execution.launched() > FRESH {
-            let late = anyhow::anyhow!("the launch took more than {FRESH}");
-            // If nothing was sent, nothing was started; else the last answer stands.
-            outcome = if attempt == 0 { Err(NotRun::Unknown(late)) } else { outcome };
+            // If nothing was sent, nothing was started, and nobody else sends it; else the last answer stands.
             break;
         }
         outcome = tasks::run(app, task).await;
@@ -62,7 +64,7 @@ async fn run(app: &App, execution: &Execution, task: &RunTask) -> Result<String,
                     Err(error) => outcome = Err(NotRun::Refused(format!("{error:#}"))),
                 }
             }
-            Err(NotRun::Throttled) => {}
+            Err(NotRun::Throttled | NotRun::Late) => {}
             Err(NotRun::Unknown(_)) => lost = true,
         }
         machine::sleep(std::time::Duration::from_millis(200 << attempt)).await;

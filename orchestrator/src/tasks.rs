@@ -139,6 +139,8 @@ pub enum NotRun {
     Refused(String),
     /// AWS was too busy to try: there is no task.
     Throttled,
+    /// So much time had passed that AWS was not asked: there is no task.
+    Late,
     /// Nobody knows whether there is one: the reply was lost or made no sense.
     Unknown(anyhow::Error),
 }

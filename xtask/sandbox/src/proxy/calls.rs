@@ -38,7 +38,7 @@ pub struct Call {
     pub action: String,
     /// What it was about: a table, stack, bucket, family, log stream.
     pub detail: String,
-    /// The reply's HTTP status; none as long as it is under way, and if its caller hung up before it took effect.
+    /// The reply's HTTP status; none as long as it is under way, and if its caller hung up while it was held before its effect.
     pub status: Option<u16>,
     /// How long it took.
     pub millis: Option<u64>,

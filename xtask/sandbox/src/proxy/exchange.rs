@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, Response};
@@ -50,25 +52,33 @@ impl Exchange {
     }
 
     /// The reply, by the engine or by what a script has made of this call.
-    pub async fn serve(self, state: &State, admitted: Admitted) -> Response<Body> {
+    pub async fn serve(self, state: Arc<State>, admitted: Admitted) -> Response<Body> {
         let Admitted { caller, principal } = admitted;
         let firing = state.script.fires(caller, &self.name);
         let fault = firing.as_ref().map(|firing| firing.effect().name());
         let mut entry = state.calls.begin(caller, self.name.clone(), fault);
         let Self { name, head, body, is_json, is_here } = self;
         let call = Named { state, name, head, is_json, is_here, principal };
-        let response = match (firing, body) {
-            (None, Content::Streams(body)) => call.take_effect(&Bytes::new(), body.boxed()).await,
-            (None, Content::Known(body)) => call.take_effect(&body, full(body.clone())).await,
-            // Read to its end, or nobody would notice that a caller on hold has hung up.
-            (Some(firing), Content::Streams(body)) => match whole(body).await {
-                Ok(body) => call.under(&firing, &body, &mut entry).await,
-                Err(broken) => broken,
-            },
-            (Some(firing), Content::Known(body)) => call.under(&firing, &body, &mut entry).await,
+        let is_held = firing.as_ref().is_some_and(|firing| firing.effect().holds());
+        let exchange = async move {
+            let response = match (firing, body) {
+                (None, Content::Streams(body)) => call.take_effect(&Bytes::new(), body.boxed()).await,
+                (None, Content::Known(body)) => call.take_effect(&body, full(body.clone())).await,
+                // Read to its end, or nobody would notice that a caller on hold has hung up.
+                (Some(firing), Content::Streams(body)) => match whole(body).await {
+                    Ok(body) => call.under(&firing, &body, &mut entry).await,
+                    Err(broken) => broken,
+                },
+                (Some(firing), Content::Known(body)) => call.under(&firing, &body, &mut entry).await,
+            };
+            entry.end(response.status().as_u16());
+            response
         };
-        entry.end(response.status().as_u16());
-        response
+        if is_held {
+            return exchange.await;
+        }
+        // As with AWS, what was read takes effect also when its caller does not wait for the reply.
+        tokio::spawn(exchange).await.unwrap_or_else(|_| cut())
     }
 }
 
@@ -78,8 +88,8 @@ async fn whole(body: Incoming) -> Result<Bytes, Response<Body>> {
 }
 
 /// A call without its body.
-struct Named<'a> {
-    state: &'a State,
+struct Named {
+    state: Arc<State>,
     name: Name,
     head: Parts,
     is_json: bool,
@@ -87,7 +97,7 @@ struct Named<'a> {
     principal: Option<Principal>,
 }
 
-impl Named<'_> {
+impl Named {
     async fn take_effect(&self, known: &Bytes, body: Body) -> Response<Body> {
         let answer = match self.refusal(known).await {
             Ok(None) => self.state.answer(&self.name, &self.head, known, body, self.is_here).await,

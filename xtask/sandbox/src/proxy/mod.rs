@@ -114,7 +114,7 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Response<Body> 
         Ok(exchange) => exchange,
         Err(broken) => return broken,
     };
-    exchange.serve(&state, admitted).await
+    exchange.serve(state, admitted).await
 }
 
 impl State {

@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use runvoy_sandbox::proxy::script::{Effect, Match};
 use serde_json::json;
+use tokio::time::{sleep, timeout};
 
 use super::{json, refusal, rest};
 use crate::support::{done, sandbox};
@@ -28,6 +31,25 @@ async fn a_caller_can_be_ended_before_and_after_its_call_takes_effect() {
     // What came to nothing is in the file, too.
     let log = std::fs::read_to_string(sandbox.layout().calls_log()).unwrap();
     assert_eq!(log.lines().filter(|line| line.contains(r#""status":null"#)).count(), 1);
+    done(sandbox).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_takes_effect_also_when_nobody_waits_for_the_reply() {
+    let sandbox = sandbox("impatient").await;
+    let late = sandbox.script().on(Match::client("logs", "CreateLogGroup"), Effect::Delay(Duration::from_millis(100)));
+    tokio::select! {
+        reply = json(&sandbox, "logs", CREATE_GROUP, json!({ "logGroupName": "g" })) => panic!("not late: {reply:?}"),
+        () = late.reached() => {}
+    }
+    let created = async {
+        while sandbox.calls_about("g")[0].status.is_none() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), created).await.unwrap();
+    let again = refusal(json(&sandbox, "logs", CREATE_GROUP, json!({ "logGroupName": "g" })).await);
+    assert_eq!(again.0, 400, "it is there: {again:?}");
     done(sandbox).await;
 }
 

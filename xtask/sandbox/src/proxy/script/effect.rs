@@ -49,6 +49,11 @@ impl Effect {
         Self::Error { status, code: code.to_owned(), message: message.to_owned() }
     }
 
+    /// Whether a call is kept under way until somebody lets it go, or its caller goes away.
+    pub(in crate::proxy) fn holds(&self) -> bool {
+        matches!(self, Self::HoldBefore | Self::HoldAfter)
+    }
+
     /// As the call log has it.
     pub(in crate::proxy) fn name(&self) -> &'static str {
         match self {

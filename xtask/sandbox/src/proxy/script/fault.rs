@@ -40,8 +40,7 @@ impl Fault {
 
     /// Waits until it hits a call; for those that hold calls, until one is held where it should be.
     pub async fn reached(&self) {
-        let holds = matches!(self.0.effect, Effect::HoldBefore | Effect::HoldAfter);
-        self.until(|state| if holds { state.held > 0 } else { state.fired > 0 }).await;
+        self.until(|state| if self.0.effect.holds() { state.held > 0 } else { state.fired > 0 }).await;
     }
 
     /// Waits until the caller of a held call has hung up, from when on nothing of that call happens any more.
