@@ -16,17 +16,15 @@ while read -r sum name for url; do
     file=${url##*/}
     curl -fsSL --proto '=https' --retry 3 -o "$file" "$url"
     echo "$sum  $file" | sha256sum -c -
-    case $name,$file in
-        aws,*) unzip -q "$file" && ./aws/install --install-dir "$out/aws-cli" --bin-dir "$out/bin" ;;
-        *,*.zip) unzip -q -o "$file" "$name" -d "$out/bin" ;;
-        *,*.tar.gz) tar -xzf "$file" -C "$out/bin" --strip-components=1 "linux-$architecture/$name" ;;
-        *) install -m 755 "$file" "$out/bin/$name" ;;
+    case $file in
+        *.zip) unzip -q -o "$file" "$name" -d "$out/bin" ;;
+        *) tar -xzf "$file" -C "$out/bin" --strip-components=1 "linux-$architecture/$name" ;;
     esac
     rm -- "$file"
     found="$found $name"
 done <"$lock"
 
-for name in terraform tofu kubectl helm aws; do
+for name in terraform tofu helm; do
     case "$found " in
         *" $name "*) ;;
         *)

@@ -13,7 +13,7 @@ use crate::child::{self, Outcome};
 use crate::interrupts::Interrupts;
 
 /// What the image is built on.
-const BASE: &str = "public.ecr.aws/docker/library/debian:bookworm-slim";
+const BASE: &str = "public.ecr.aws/docker/library/debian:trixie-slim";
 
 /// The base image by its digest.
 pub fn base(directory: &Path) -> Result<String> {
@@ -86,14 +86,17 @@ mod tests {
     }
 
     #[test]
-    fn every_program_has_both_architectures() {
-        let lines = include_str!("../../../executor-image/downloads.txt").lines().filter(|line| !line.starts_with('#'));
-        let mut names: Vec<_> = lines.map(|line| line.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect();
-        names.sort();
-        let expected = ["aws", "helm", "kubectl", "terraform", "tofu"];
-        assert_eq!(
-            names,
-            expected.iter().flat_map(|name| [format!("{name} amd64"), format!("{name} arm64")]).collect::<Vec<_>>()
-        );
+    fn whatever_is_listed_is_locked_for_both_architectures() {
+        let lines = |text: &'static str| text.lines().filter(|line| !line.starts_with('#'));
+        let listed: Vec<_> = lines(include_str!("../../../executor-image/downloads.txt")).collect();
+        let names: Vec<_> = listed.iter().map(|line| line.rsplit_once(' ').unwrap().0).collect();
+        let both = |name| ["amd64", "arm64"].map(|architecture| format!("{name} {architecture}"));
+        assert_eq!(names, ["terraform", "tofu", "helm"].map(both).concat());
+        let lock = include_str!("../../../executor-image/downloads.lock");
+        let is_sha256 = |text: &str| text.len() == 64 && text.bytes().all(|c| c.is_ascii_hexdigit());
+        let (sums, locked): (Vec<_>, Vec<_>) = lines(lock).map(|line| line.split_once(' ').unwrap()).unzip();
+        assert_eq!(locked, listed, "run `cargo xtask image lock`");
+        assert!(sums.into_iter().all(is_sha256));
+        assert!(lock.lines().next().unwrap().strip_prefix("# base sha256:").is_some_and(is_sha256));
     }
 }

@@ -20,7 +20,7 @@ test "$(id -u)" -ne 0
 for name in bash git git-lfs ssh ssh-agent curl wget jq tar gzip awk unzip aws terraform tofu ansible kubectl helm python3; do
     command -v "$name" || { echo "error: no $name" >&2; exit 1; }
 done
-/opt/python/bin/python3 -c 'import boto3, requests, yaml'
+python3 -c 'import boto3, requests, yaml'
 aws --version; terraform version; tofu version; kubectl version --client; helm version; ansible --version; git --version
 tar --version | grep -q GNU
 "#;
@@ -28,10 +28,10 @@ tar --version | grep -q GNU
 /// Builds, checks and pushes the executor image, by docker, podman or buildah
 #[derive(Parser)]
 #[command(after_help = "Examples:
-  cargo xtask image lock                                # once, and after a change of downloads.txt
   cargo xtask image build                               # for this machine
   cargo xtask image test
   cargo xtask image push 123456789012.dkr.ecr.us-east-1.amazonaws.com/runvoy-executor:1
+  cargo xtask image lock                                # after a change of downloads.txt
   runvoy init --executor-image 123456789012.dkr.ecr.us-east-1.amazonaws.com/runvoy-executor:1")]
 pub struct Args {
     #[command(subcommand)]

@@ -2,6 +2,7 @@
 
 mod archive;
 mod commands;
+mod fetch;
 mod prepare;
 mod run;
 
