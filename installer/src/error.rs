@@ -1,6 +1,9 @@
 //! Errors as people see them: what failed, why, and what to do next.
 
-use std::fmt::Display;
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind},
+};
 
 use crate::{aws::Expired, exit, ui};
 
@@ -93,9 +96,21 @@ impl Error {
 impl<E: Into<anyhow::Error>> From<E> for Error {
     fn from(error: E) -> Self {
         let cause = error.into();
-        // It can come from any call, and the way out is always the same.
-        let hint = cause.downcast_ref::<Expired>().map(|_| Expired::HINT.to_owned());
+        // These can come from anywhere, and the way out is always the same.
+        let expired = cause.downcast_ref::<Expired>().map(|_| Expired::HINT);
+        let hint = expired.or_else(|| about_files(cause.downcast_ref()?)).map(str::to_owned);
         Self { cause, hint, exit: exit::FAILED }
+    }
+}
+
+fn about_files(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        ErrorKind::NotFound => Some("check the path: without a `/` at its start it begins in the present directory"),
+        ErrorKind::PermissionDenied => Some("name another path, or let this user have that one"),
+        ErrorKind::IsADirectory => Some("name a file in that directory"),
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => Some("there is a file on this path: name another one"),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some("make room on that disk, or name a path on another"),
+        _ => None,
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Args {
 
 /// Builds the orchestrator from the checkout, as `init` does, and prints the zip's hash and path.
 pub async fn run(args: Args) -> Result<()> {
-    let source = Source::find(None)?;
+    let source = Source::find(None).hint("change to the checkout that it is to be built from")?;
     let progress = Progress::new(View::choose(false));
     let step = progress.step("build", format!("build the orchestrator ({})", args.architecture.lambda()));
     let artifact = Interrupts::catch()?.before(source.artifact(args.architecture, &step)).await?;

@@ -37,6 +37,7 @@ profile use p
 profile remove p
 config explain *
 config tasks *
+admin set-policy a@example.com nothing.yaml
 no-such-command
 list --stauts x
 exec

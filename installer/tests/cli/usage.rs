@@ -40,6 +40,11 @@ fn usage_errors_exit_2() {
 }
 
 #[test]
+fn what_is_outside_a_checkout_builds_nothing() {
+    Machine::new().run(&["build"]).code(3).stdout("").says("hint: change to the checkout");
+}
+
+#[test]
 fn versions_are_told() {
     let version = env!("CARGO_PKG_VERSION");
     Machine::new().run(&["version"]).code(0).stdout(&format!("runvoy {version} (contract 2)\n"));
