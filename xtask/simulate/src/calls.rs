@@ -16,6 +16,9 @@ use crate::{
     world::World,
 };
 
+/// Longer than a launch may take, and shorter than Lambda lets a function live.
+const FREEZE: Duration = Duration::from_secs(25);
+
 type Answer = Result<Reply, ConnectorError>;
 
 /// Answers a call as AWS might.
@@ -30,6 +33,13 @@ pub async fn answer(world: &Arc<World>, mut call: Call) -> Answer {
     let reply = effect(world, &call);
     world.say(|| trace::call(&call, &reply));
     let fault = after(world, &call, &reply);
+    if call.action == "TransactWriteItems"
+        && let Some(id) = world.sim.current()
+        && world.faults.hit(&world.sim, Fault::Frozen)
+    {
+        world.say(|| Fault::Frozen.words().to_owned());
+        world.sim.freeze(id, FREEZE);
+    }
     world.sim.pause(world.sim.between(1, 40)).await;
     match fault {
         Some(fault) => settle(world, &call, fault).await,

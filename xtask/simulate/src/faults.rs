@@ -68,6 +68,7 @@ faults! {
     CrashAtCall = 42: "crash before or after any other call",
     ClientReplyLost = 43: "the client never gets its reply",
     StaleIndex = 44: "a secondary index lags behind",
+    Frozen = 45: "a function stands still for 25 s after a transaction",
 }
 
 /// Decides which faults happen: by script, or by chance; and counts.

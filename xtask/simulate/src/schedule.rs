@@ -42,6 +42,7 @@ const CHANCES: &[(Fault, f64)] = &[
     (Fault::CrashAtCall, 0.03),
     (Fault::ClientReplyLost, 0.1),
     (Fault::StaleIndex, 0.5),
+    (Fault::Frozen, 0.1),
 ];
 
 /// A schedule that has run.

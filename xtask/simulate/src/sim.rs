@@ -39,6 +39,8 @@ struct Inner {
     /// Whose turn it is: its id, name and skew.
     current: Option<(Id, String, i64)>,
     killed: BTreeSet<Id>,
+    /// Who stands still, and until when.
+    frozen: BTreeMap<Id, Duration>,
 }
 
 /// A pause in virtual time.
@@ -75,6 +77,7 @@ impl Sim {
             timers: BTreeMap::new(),
             current: None,
             killed: BTreeSet::new(),
+            frozen: BTreeMap::new(),
         };
         Self { inner: Mutex::new(inner), woken: Arc::default() }
     }
@@ -124,6 +127,16 @@ impl Sim {
         drop(job);
     }
 
+    /// Lets a future stand still for so long, while all others go on.
+    pub fn freeze(&self, id: Id, time: Duration) {
+        let mut inner = lock(&self.inner);
+        let until = inner.now + time;
+        inner.frozen.insert(id, until);
+        inner.next += 1;
+        let timer = (until, inner.next);
+        inner.timers.insert(timer, Waker::from(Arc::new(Bell { id, woken: Arc::clone(&self.woken) })));
+    }
+
     /// Whose turn it is.
     pub fn current(&self) -> Option<Id> {
         lock(&self.inner).current.as_ref().map(|(id, _, _)| *id)
@@ -165,11 +178,14 @@ impl Sim {
 
     fn pick(&self) -> Option<Id> {
         let mut woken = lock(&self.woken);
-        if woken.is_empty() {
+        let mut inner = lock(&self.inner);
+        let now = inner.now;
+        inner.frozen.retain(|_, until| *until > now);
+        let ready: Vec<Id> = woken.iter().filter(|id| !inner.frozen.contains_key(id)).copied().collect();
+        if ready.is_empty() {
             return None;
         }
-        let place = self.draw(|rng| rng.usize(..woken.len()));
-        let id = *woken.iter().nth(place)?;
+        let id = ready[inner.rng.usize(..ready.len())];
         woken.remove(&id);
         Some(id)
     }

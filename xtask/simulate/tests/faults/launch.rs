@@ -27,6 +27,23 @@ fn fault_01_crash_before_run_task_is_closed_by_the_sweep_and_never_sent_again() 
 }
 
 #[test]
+fn fault_45_a_launch_that_comes_too_late_to_be_sent_ends_at_once() {
+    let stage = Stage::new().fault(Fault::Frozen, 1);
+    let reply = stage.play(|stage| async move {
+        let request = json!({"command": "work 5 exit 3", "lock": "prod"});
+        let reply = stage.ann.exec(&stage.world, &request).await.expect("an answer");
+        stage.exec("work 5 exit 0", json!({"lock": "prod"})).await;
+        reply
+    });
+    stage.assert_fired(Fault::Frozen);
+    // The first attempt was told so; this is the second one's answer.
+    assert_eq!(reply.body["status"], "failed", "{}", reply.body);
+    let (status, exit, reason) = stage.end(reply.body["execution_id"].as_str().unwrap());
+    assert_eq!((status.as_str(), exit, stage.tasks()), ("failed", None, 1), "its lock was free for the next one");
+    assert!(reason.contains("nothing was started"), "{reason}");
+}
+
+#[test]
 fn fault_02_a_lost_reply_of_run_task_starts_no_second_task() {
     ran(Fault::RunTaskReplyLost, 1);
     ran(Fault::RunTaskReplyLost, 10);
