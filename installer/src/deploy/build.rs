@@ -107,7 +107,8 @@ async fn build(root: &Path, architecture: Architecture, step: &Step) -> Result<A
     let mut command = Command::new("cargo");
     command.args(arguments).arg(target).current_dir(root).env("CARGO_TERM_COLOR", "never").process_group(0);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut build = Build(command.spawn().context("can't start `cargo`")?);
+    let started = command.spawn().context("can't start `cargo`").hint("install Rust from https://rustup.rs");
+    let mut build = Build(started?);
     let output = match build.0.stderr.take() {
         Some(stderr) => follow(BufReader::new(stderr), step).await?,
         None => VecDeque::new(),
