@@ -1,6 +1,6 @@
 //! Log links and the feed behind them.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -57,7 +57,6 @@ fn the_cursor_goes_on_where_it_was() {
     let ran = world.run(&["exec", "echo one; echo two; echo three"]).code(0);
     let (page, token) = link(&ran.stderr, &world.endpoint);
     let (mut seen, mut query) = (Vec::new(), String::new());
-    let start = Instant::now();
     until("the log is complete", || {
         let path = format!("/api/{page}?token={token}&limit=2{query}");
         let feed = http::send(&world.endpoint, "GET", &path, &[], "").json();
@@ -66,7 +65,6 @@ fn the_cursor_goes_on_where_it_was() {
         feed["completed"].as_bool().unwrap().then_some(())
     });
     assert_eq!(seen, ["one", "two", "three"]);
-    assert!(start.elapsed() < Duration::from_secs(10));
 }
 
 /// CloudWatch shows what was written in the end only after ECS has told that all is over.
@@ -78,7 +76,6 @@ fn the_last_lines_come_before_the_end() {
     let started = world.run(&["exec", "--detach", "--json", "echo first"]).code(0).json();
     let id = started["execution_id"].as_str().unwrap();
     let record = world.ended(id);
-    let begun = Instant::now();
     let follower = world.spawn(&["logs", "-f", id]);
     let (page, token) = link(started["log_url"].as_str().unwrap(), &world.endpoint);
     let feed = |query: &str| {
@@ -96,7 +93,6 @@ fn the_last_lines_come_before_the_end() {
     });
     assert_eq!(seen, ["first", "late", "", "last"]);
     assert_eq!(follower.end().code(0).stdout, "first\nlate\n\nlast\n");
-    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     world.run(&["admin", "config", "log_grace=0"]).code(0);
 }
 
