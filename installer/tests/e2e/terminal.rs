@@ -285,7 +285,10 @@ fn watch(site: &Site<'_>, columns: u16) {
         for line in tree.lines() {
             assert!(line.chars().count() < columns.into(), "{line:?} is too long for {columns} columns in\n{shown}");
         }
-        if tree.lines().count() > most.lines().count() {
+        // A painting arrives in pieces; whole is what ends with a stopwatch.
+        let is_whole =
+            tree.trim_end().strip_suffix('s').is_some_and(|tree| tree.ends_with(|end: char| end.is_ascii_digit()));
+        if is_whole && tree.lines().count() > most.lines().count() {
             most = tree.to_owned();
         }
     }

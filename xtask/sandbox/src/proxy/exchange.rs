@@ -57,6 +57,7 @@ impl Exchange {
         let firing = state.script.fires(caller, &self.name);
         let fault = firing.as_ref().map(|firing| firing.effect().name());
         let mut entry = state.calls.begin(caller, self.name.clone(), fault);
+        firing.iter().for_each(Firing::strikes);
         let Self { name, head, body, is_json, is_here } = self;
         let call = Named { state, name, head, is_json, is_here, principal };
         let is_held = firing.as_ref().is_some_and(|firing| firing.effect().holds());

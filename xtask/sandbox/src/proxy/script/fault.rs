@@ -64,8 +64,7 @@ impl Fault {
             && self.0.matching.hits(self.0.counted.fetch_add(1, Ordering::Relaxed).saturating_add(1))
     }
 
-    pub(super) fn fire(&self) -> Firing {
-        self.0.state.send_modify(|state| state.fired += 1);
+    pub(super) fn firing(&self) -> Firing {
         Firing(self.clone())
     }
 }
@@ -82,6 +81,11 @@ pub(in crate::proxy) struct Firing(Fault);
 impl Firing {
     pub fn effect(&self) -> &Effect {
         &self.0.0.effect
+    }
+
+    /// Tells those who wait for it; once the call is on record, where they may look for it.
+    pub fn strikes(&self) {
+        self.0.0.state.send_modify(|state| state.fired += 1);
     }
 
     /// Holds the call until it is released. Dropped in the meantime if its caller hangs up.

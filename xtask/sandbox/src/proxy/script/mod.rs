@@ -105,7 +105,7 @@ impl Script {
     pub(super) fn fires(&self, caller: Caller, name: &Name) -> Option<Firing> {
         let faults = self.lock().faults.clone();
         let due = faults.into_iter().filter(|fault| fault.counts(caller, name)).collect::<Vec<_>>();
-        due.first().map(Fault::fire)
+        due.first().map(Fault::firing)
     }
 
     pub(super) fn current_pace(&self) -> Option<f64> {
