@@ -30,6 +30,8 @@ pub struct Report {
     pub installed: Installed,
     /// The release that was gone back to.
     pub returned: Option<Returned>,
+    /// What failed once it worked. The run fails with it, but nothing that was to be told is lost.
+    pub trouble: Option<Error>,
 }
 
 impl Report {
@@ -74,6 +76,10 @@ impl Report {
     /// The same as the last event of a run that took this long.
     pub fn result(&self, took: Duration) -> RunResult {
         let outcome = if self.installed.changed { Outcome::Done } else { Outcome::NothingToDo };
+        let ended = match &self.trouble {
+            Some(trouble) => failure(trouble, None, took),
+            None => RunResult::new(outcome, 0, took),
+        };
         let has_profile = !matches!(self.installed.admin, Admin::Elsewhere(_));
         let key = match &self.installed.admin {
             Admin::New(key) => Some(key.reveal().to_owned()),
@@ -85,7 +91,7 @@ impl Report {
             config: has_profile.then(|| self.config.display().to_string()),
             admin_email: key.is_some().then(|| self.email.clone()),
             admin_key: key,
-            ..RunResult::new(outcome, 0, took)
+            ..ended
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What an admin may choose at `init`, deployed.
 
+use runvoy_sandbox::proxy::script::{Effect, Match};
 use serde_json::json;
 
 use crate::{
@@ -70,7 +71,13 @@ fn a_network_that_is_there_already_is_used_and_stays() {
     std::fs::write(&tokens, "t0ken-of-the-guest\n").unwrap();
     let token = format!("github.com={}", tokens.display());
     let guest = ["--admin-email", "guest@example.com", "--git-token", &token];
-    let made = init(world, "guest", &[&network[..], &guest].concat()).code(0);
+    // All stands but the token: the key, which is shown once, is shown, and the run says what is missing.
+    let first = Match::function("secretsmanager", "*").about("guest/git/");
+    world.sandbox().script().on(first, Effect::error(400, "AccessDeniedException", "not now"));
+    let made = init(world, "guest", &[&network[..], &guest].concat()).code(4);
+    let made = made.says("the token for `github.com` is not set").says("git-credentials set --host github.com");
+    assert!(made.stdout.contains("sk_live_"), "{made:?}");
+    init(world, "guest", &guest).code(0).says("keep the tokens for git");
     assert!(!made.stdout.contains("t0ken") && !made.stderr.contains("t0ken"), "{made:?}");
     let stored = || {
         let id = json!({ "SecretId": "guest/git/github.com" });

@@ -80,7 +80,8 @@ fn credentials_expire_once_and_then_a_poll_is_throttled_twenty_times() {
     let times: Vec<_> = calls.iter().filter(|call| call.fault == Some("throttle")).map(at).collect();
     let pauses: Vec<_> = times.windows(2).map(|pair| (pair[1] - pair[0]).as_seconds_f64()).collect();
     let (sum, longest) = (pauses.iter().sum::<f64>(), pauses.iter().copied().fold(0.0, f64::max));
-    assert!(sum > 5.0 && longest < 5.0, "{pauses:?}");
+    // The client's own are 3 s at most; a busy machine adds to them. Without an end, the last would take days.
+    assert!(sum > 5.0 && longest < 20.0, "{pauses:?}");
 }
 
 #[test]
@@ -247,7 +248,7 @@ fn what_hangs_is_unknown_in_time(account: &Account) {
         (deployment.init(&alarm).code(0), began.elapsed())
     };
     let (_, usual) = look();
-    let slow = Effect::Delay(Duration::from_secs(10));
+    let slow = Effect::Delay(Duration::from_secs(40));
     let hangs = [("servicequotas", "GetServiceQuota"), ("iam", "SimulatePrincipalPolicy"), ("ec2", "DescribeVpcs")];
     let faults =
         hangs.map(|(service, action)| account.script().on(Match::client(service, action).always(), slow.clone()));
@@ -257,8 +258,8 @@ fn what_hangs_is_unknown_in_time(account: &Account) {
         assert!(ran.stderr.contains(&format!("? {check}")), "{check}: {}", ran.stderr);
     }
     assert!(ran.stderr.contains("no answer within 4.0 seconds"), "{}", ran.stderr);
-    // 4.5 seconds at most; a busy machine takes longer for all of it.
-    assert!(took < usual + Duration::from_secs(6), "{took:?} instead of {usual:?}");
+    // It says so itself, and it is no more than that: a busy machine takes longer for all of it.
+    assert!(took < usual + Duration::from_secs(20), "{took:?} instead of {usual:?}");
 }
 
 fn without_new_credentials_it_ends_and_goes_on_with_them(account: &Account) {

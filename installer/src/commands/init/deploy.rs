@@ -62,8 +62,8 @@ impl Init {
         let work = installation.install(source, found.service_linked_role, &mut config);
         let installed = self.during(interrupts, aws, place, work).await?;
         remembered.forget()?;
-        tokens.set(&installed, &self.progress).await?;
-        Ok(Some(self.report(place, &answers, installed)))
+        let trouble = tokens.set(&installed, &self.progress).await.err();
+        Ok(Some(Report { trouble, ..self.report(place, &answers, installed) }))
     }
 
     /// All that comes before the first change: checks, questions, the plan. None if only the plan was wanted.

@@ -125,7 +125,8 @@ pub async fn run(args: Args) -> Result<()> {
             if !is_json {
                 report.show()?;
             }
-            report.shown().await
+            report.shown().await?;
+            report.trouble.map_or(Ok(()), Err)
         }
         None => Ok(()),
     }
@@ -219,6 +220,7 @@ impl Init {
             is_current: self.config.profile_name(None) == place.stack,
             installed,
             returned: None,
+            trouble: None,
         }
     }
 }

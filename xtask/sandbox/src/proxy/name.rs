@@ -49,7 +49,7 @@ fn header<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
 }
 
 /// The fields of the query protocol that say what a call is about, most telling first.
-const FORM_FIELDS: [&str; 10] = [
+const FORM_FIELDS: [&str; 11] = [
     "StackName",
     "ChangeSetName",
     "RoleName",
@@ -57,6 +57,7 @@ const FORM_FIELDS: [&str; 10] = [
     "AWSServiceName",
     "PolicyArn",
     "QueueName",
+    "QueueNamePrefix",
     "TopicArn",
     "VpcId",
     "Filter.1.Value.1",
