@@ -209,7 +209,7 @@ mod tests {
         renewing.refuse();
         assert!(!renewing.is_good(&held(None)));
         // A reply to a call that was signed with the former ones says nothing about these.
-        *renewing.standing() = Standing { refused: false, renewed: Some(Instant::now()) };
+        *renewing.standing() = Standing { refused: false, renewed: Some(Instant::now() + MARGIN) };
         renewing.refuse();
         assert!(renewing.is_good(&held(None)));
     }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// How long the record may keep somebody waiting who has seen the end.
-const RECORD: Duration = Duration::from_secs(3);
+const RECORD: Duration = Duration::from_secs(10);
 
 /// What goes to stdout.
 #[derive(Clone, Copy, PartialEq)]

@@ -16,8 +16,8 @@ use crate::{
     exit,
 };
 
-/// How long a look at the stack may keep somebody waiting who has pressed Ctrl-C.
-const LOOK: Duration = Duration::from_secs(2);
+/// How long a look at the stack, or what is taken back, may keep somebody waiting who has pressed Ctrl-C and may press it again.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The same of somebody who has pressed it twice.
 const HASTE: Duration = Duration::from_millis(500);
 
@@ -132,7 +132,7 @@ impl Interrupts {
             () = work => true,
             _ = self.int.recv() => false,
             _ = self.term.recv() => false,
-            () = sleep(if self.twice { HASTE } else { LOOK }) => false,
+            () = sleep(if self.twice { HASTE } else { PATIENCE }) => false,
         }
     }
 }
@@ -151,11 +151,11 @@ async fn nudge(mut term: Signal) {
 
 /// Asks on the terminal's own line editing, not key by key: wherever we are ended meanwhile, the terminal is left as it was.
 async fn ask(what: &Interruptible<'_>) -> Answer {
+    what.progress.say(format!("Interrupted. {} What now?", what.assurance));
     let updating = match what.stack {
         Some(stack) => is_updating(what.aws, stack).await,
         None => false,
     };
-    what.progress.say(format!("Interrupted. {} What now?", what.assurance));
     what.progress.say("  k  keep running: AWS finishes what it has begun, and this program leaves");
     if updating {
         what.progress.say("  c  cancel the update: AWS puts everything back as it was");
@@ -176,7 +176,7 @@ async fn ask(what: &Interruptible<'_>) -> Answer {
 }
 
 async fn is_updating(aws: &Aws, stack: &str) -> bool {
-    let found = timeout(LOOK, stack::find(aws, stack)).await.ok().and_then(Result::ok).flatten();
+    let found = timeout(PATIENCE, stack::find(aws, stack)).await.ok().and_then(Result::ok).flatten();
     found.is_some_and(|stack| stack.stack_status() == Some(&StackStatus::UpdateInProgress))
 }
 

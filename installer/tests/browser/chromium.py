@@ -29,6 +29,7 @@ class Reader:
     def __init__(self, browser, **options):
         self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
         self.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        self.context.set_default_timeout(120_000)
         self.page = self.context.new_page()
         self.faults, self.requests, self.home = [], [], None
         self.page.on("dialog", lambda dialog: (self.faults.append(f"a dialog: {dialog.message}"), dialog.dismiss()))
@@ -63,7 +64,12 @@ def lines(page):
     return page.locator(".row .text").all_inner_texts()
 
 
-def until(page, expression, argument=None, seconds=30):
+def drawn(page):
+    """Rows are drawn in the frame that follows."""
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
+
+
+def until(page, expression, argument=None, seconds=90):
     """Asks again and again from outside: a page with a strict policy evaluates nothing by itself."""
     deadline = time.monotonic() + seconds
     while not page.evaluate(expression, argument):
@@ -71,5 +77,5 @@ def until(page, expression, argument=None, seconds=30):
         page.wait_for_timeout(50)
 
 
-def complete(page, seconds=40):
+def complete(page, seconds=120):
     until(page, "document.querySelector('#link').textContent === 'complete'", seconds=seconds)

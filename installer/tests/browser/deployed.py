@@ -28,7 +28,7 @@ class Deployed:
 
     def ended(self, execution):
         """Its record, once its log has come to its end."""
-        subprocess.run([self.runvoy, "logs", "--follow", execution], stdin=subprocess.DEVNULL, capture_output=True, timeout=30)
+        subprocess.run([self.runvoy, "logs", "--follow", execution], stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
         return json.loads(self.run("status", execution, "--json"))
 
     def token(self, execution, expires_in):

@@ -12,6 +12,7 @@ use crate::{
 
 /// As the variable is called in which desktops say where their bus is.
 const BUS: &str = "DBUS_SESSION_BUS_ADDRESS";
+const NOWHERE: &str = "http://127.0.0.1:1";
 const ASK: [&str; 2] = ["configure", "--api-key-stdin"];
 
 fn alice() -> Server {
@@ -24,7 +25,13 @@ fn layout() -> Layout {
 }
 
 fn unlocked(home: &Path) -> Keyring {
-    Keyring::unlocked(&layout(), home).expect("`cargo xtask test` sets up a keyring")
+    let keyring = Keyring::unlocked(&layout(), home).expect("`cargo xtask test` sets up a keyring");
+    // Whoever asks first has it started, and is given two seconds for that by the library that asks.
+    let nobodys = format!("profiles: {{default: {{api_endpoint: '{NOWHERE}', api_key: 'keyring:nobody@nowhere'}}}}\n");
+    let asked = || Machine::new().config(&nobodys).env(BUS, keyring.address()).run(&["whoami"]).stderr;
+    let answers = (0..30).any(|_| asked().contains("holds no key"));
+    assert!(answers, "{}", asked());
+    keyring
 }
 
 /// A machine with a key in its keyring, and no longer on that keyring's bus.

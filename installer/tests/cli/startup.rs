@@ -14,7 +14,7 @@ use crate::{Machine, key, replies::server};
 /// Each of those that need no AWS.
 const LINES: &str = "exec --detach x,status last,logs last,list,stop last,rerun last --detach,locks list,audit --since 2025-10-01,costs --by lock,whoami,\
     health,admin list-users,admin config,profile list,config explain,config tasks,config schema,version,completions bash,man pages";
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Files of AWS's that nobody can read to the end, since whoever opens them waits for somebody who writes.
 fn machine() -> (Machine, PathBuf) {

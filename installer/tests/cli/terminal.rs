@@ -187,9 +187,12 @@ fn a_watched_list_stays_in_its_place() {
             "image": "i", "started_at": "2025-10-26T14:32:10Z", "cpu": 512, "memory": 1024, "timeout_seconds": 600}]}),
         )
     };
-    let server = Server::script([("GET /executions?limit=20", vec![list("running"), list("completed")])]);
+    let seen = Arc::new(AtomicBool::new(false));
+    let is_seen = seen.clone();
+    let server = Server::start(move |_| list(if is_seen.load(Ordering::SeqCst) { "completed" } else { "running" }));
     let mut pty = Pty::spawn(Machine::using(&server).command(&["list", "--watch"]), 100, 10).unwrap();
     pty.wait_for(shows("running"), PATIENCE).unwrap();
+    seen.store(true, Ordering::SeqCst);
     pty.wait_for(shows("completed"), PATIENCE).unwrap();
     let screen = pty.screen();
     assert!(!screen.contains("running") && screen.matches("EXECUTION").count() == 1, "{screen}");

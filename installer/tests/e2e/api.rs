@@ -134,7 +134,7 @@ fn every_change_leaves_an_audit_record() {
     let world = World::get();
     world.add_user("audited@example.com", "viewer");
     world.run(&["admin", "revoke-user", "audited@example.com"]).code(0);
-    let id = world.run(&["exec", "--detach", "sleep 30"]).code(0).stdout.trim().to_owned();
+    let id = world.run(&["exec", "--detach", "sleep 600"]).code(0).stdout.trim().to_owned();
     world.run(&["stop", &id]).code(0);
     let rows = world.aws("dynamodb", "DynamoDB_20120810.Scan", &json!({ "TableName": "runvoy-audit" }));
     let actions = |target: &str| -> Vec<String> {

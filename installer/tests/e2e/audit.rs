@@ -19,7 +19,7 @@ fn every_kind_of_change_is_told_with_who_when_and_from_where() {
     let key = world.add_user(email, "member");
     world.run(&["admin", "set-role", email, "viewer"]).code(0);
     world.run(&["admin", "set-role", email, "member"]).code(0);
-    let id = world.run_as(&key, &["exec", "--detach", "--env", "TOKEN=hunter2", "sleep 30"]).code(0).stdout;
+    let id = world.run_as(&key, &["exec", "--detach", "--env", "TOKEN=hunter2", "sleep 600"]).code(0).stdout;
     world.run_as(&key, &["stop", id.trim()]).code(0);
     world.run(&["admin", "rotate-key", email]).code(0);
     world.run(&["admin", "revoke-user", email]).code(0);

@@ -150,8 +150,9 @@ fn processes(secrets: &[String]) -> Vec<(String, String, bool)> {
         let preparing = String::from_utf8_lossy(&environ)
             .split('\0')
             .any(|variable| variable.starts_with("ECS_CONTAINER_METADATA_URI_V4=") && variable.ends_with("/prepare"));
-        for file in ["cmdline", "environ"] {
-            let content = fs::read(entry.path().join(file)).unwrap_or_default();
+        let cmdline = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        // Each read once: what is being started has another environment the next time.
+        for (file, content) in [("cmdline", cmdline), ("environ", environ)] {
             if found(&content, secrets) {
                 shown.push((file.to_owned(), String::from_utf8_lossy(&content).into_owned(), preparing));
             }
@@ -219,7 +220,7 @@ impl Lab {
         if held {
             self.forge.hold(true);
         }
-        let id = self.start(&json!({"command": command, "repo": repo, "ref": "dev", "timeout": 60}));
+        let id = self.start(&json!({"command": command, "repo": repo, "ref": "dev", "timeout": 600}));
         if held {
             until("its code is being fetched", || {
                 processes(secrets).iter().any(|(.., prepare)| *prepare).then_some(())

@@ -211,12 +211,17 @@ fn a_removal_that_does_not_take_place_lets_executions_start_again() {
     assert_eq!(one.run(&["exec", "echo on"]).code(0).stdout, "on\n");
 
     // One that was let in just before, and is on record only after the first look.
-    let late = land.script().on(Match::function("dynamodb", "TransactWriteItems").about("held-"), Effect::HoldBefore);
+    let drain = land.script().on(Match::client("dynamodb", "UpdateItem").about("held-api-keys"), Effect::HoldBefore);
+    let child = one.spawn(&["--delete-data"]);
+    Deployment::reached(&drain);
+    // A function asks again after six seconds: that is held as well.
+    let late = Match::function("dynamodb", "TransactWriteItems").about("held-").always();
+    let late = land.script().on(late, Effect::HoldBefore);
     let exec = one.command(&["exec", "--detach", "sleep 600"]).spawn().unwrap();
     Deployment::reached(&late);
-    // Two looks beforehand, two after the end of all launches, and then again.
-    let again = land.script().on(Match::client("ecs", "ListTasks").about("held").nth(5), Effect::HoldBefore);
-    let child = one.spawn(&["--delete-data"]);
+    // Two looks after the end of all launches, and then again.
+    let again = land.script().on(Match::client("ecs", "ListTasks").about("held").nth(3), Effect::HoldBefore);
+    drain.release();
     Deployment::reached(&again);
     late.release();
     let id = crate::world::Ran::from(exec.wait_with_output().unwrap()).code(0).stdout.trim().to_owned();

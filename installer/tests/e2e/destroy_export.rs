@@ -12,12 +12,12 @@ use crate::{
 
 /// The export's own look at the table of audits: the first one only counts.
 fn page(number: usize) -> Match {
-    Match::client("dynamodb", "Scan").about("torn-audit").nth(1 + number)
+    Match::client("dynamodb", "Scan").about("ripped-audit").nth(1 + number)
 }
 
 /// Makes that look take two pages.
 fn in_two_pages(land: &Land) {
-    let half = land.aws("dynamodb", "DynamoDB_20120810.Scan", &json!({ "TableName": "torn-audit", "Limit": 30 }));
+    let half = land.aws("dynamodb", "DynamoDB_20120810.Scan", &json!({ "TableName": "ripped-audit", "Limit": 30 }));
     assert!(half["LastEvaluatedKey"].is_object(), "{half}");
     let content_type = "application/x-amz-json-1.0".into();
     land.script().on(page(1), Effect::Reply { status: 200, content_type, body: half.to_string() });
@@ -45,7 +45,7 @@ fn vouched(one: &Deployment) -> Vec<String> {
 #[test]
 fn nothing_is_deleted_before_an_export_is_whole() {
     let land = Land::get();
-    let one = land.deployed("torn");
+    let one = land.deployed("ripped");
     one.run(&["exec", "echo first; echo second"]).code(0);
     for n in 0..60 {
         let entry =
@@ -64,7 +64,7 @@ fn nothing_is_deleted_before_an_export_is_whole() {
     let mark = land.mark();
     in_two_pages(land);
     let denied = land.script().on(page(2), Effect::error(400, "AccessDeniedException", "not that one"));
-    one.destroy(&export).code(1).says("can't read the table `torn-audit`").says("not that one");
+    one.destroy(&export).code(1).says("can't read the table `ripped-audit`").says("not that one");
     assert_eq!(denied.fired(), 1);
     nothing_was_deleted(&one, mark);
     assert!(!vouched(&one).contains(&"audit".to_owned()) && !one.is_drained());
@@ -93,7 +93,7 @@ fn nothing_is_deleted_before_an_export_is_whole() {
 
     // What was written is not what is on the disk.
     let mark = land.mark();
-    let streams = Match::client("logs", "DescribeLogStreams").about("/runvoy/torn/executions");
+    let streams = Match::client("logs", "DescribeLogStreams").about("/runvoy/ripped/executions");
     let held = land.script().on(streams.clone(), Effect::HoldBefore);
     let child = one.spawn(&export);
     Deployment::reached(&held);
@@ -110,7 +110,7 @@ fn nothing_is_deleted_before_an_export_is_whole() {
     // A reply that is lost in the middle is asked for again; what is broken before the data goes is mended.
     in_two_pages(land);
     let lost = land.script().on(page(2), Effect::LoseReply);
-    let main = Match::client("cloudformation", "DeleteStack").about("stack/torn/");
+    let main = Match::client("cloudformation", "DeleteStack").about("stack/ripped/");
     let held = land.script().on(main, Effect::HoldBefore);
     let child = one.spawn(&export);
     Deployment::reached(&held);

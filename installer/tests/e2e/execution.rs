@@ -44,9 +44,9 @@ fn everything_is_on_record() {
     assert!(record["task_arn"].as_str().unwrap().contains(":task/runvoy/"), "{record}");
     assert_eq!(world.run(&["logs", id]).code(0).stdout, "dev\n");
     assert_eq!(world.run(&["logs", "-f", id]).code(0).says("exit code 7").stdout, "dev\n");
-    let list = world.run(&["list", "--json"]).code(0).json();
+    let list = world.run(&["list", "--json", "--limit", "500"]).code(0).json();
     assert!(list["executions"].as_array().unwrap().iter().any(|execution| execution["execution_id"] == *id), "{list}");
-    assert!(world.run(&["list"]).code(0).stdout.contains(id));
+    assert!(world.run(&["list", "--limit", "500"]).code(0).stdout.contains(id));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn blank_lines_and_spaces_come_as_they_were_written() {
 #[test]
 fn a_timeout_ends_it() {
     let world = World::get();
-    let ran = world.run(&["exec", "--timeout", "1s", "echo begun; exec sleep 60"]).code(124);
+    let ran = world.run(&["exec", "--timeout", "5s", "echo begun; exec sleep 60"]).code(124);
     assert_eq!(ran.stdout, "begun\n");
     ran.says("timed_out");
 }

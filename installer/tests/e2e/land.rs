@@ -172,7 +172,8 @@ impl Deployment {
     }
 
     pub fn reached(fault: &Fault) {
-        RUNTIME.block_on(fault.reached());
+        let reached = async { tokio::time::timeout(std::time::Duration::from_secs(300), fault.reached()).await };
+        assert!(RUNTIME.block_on(reached).is_ok(), "no call has met {fault}");
     }
 
     pub fn gone(fault: &Fault) {

@@ -28,8 +28,11 @@ fn replies_endings_and_conflicts_are_counted() {
     let world = World::get();
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap();
     let values = |function: &str, name: &str| values(world, function, name, since);
-    let held = world.run(&["exec", "--detach", "--lock", "counted", "sleep 3"]).code(0).stdout.trim().to_owned();
-    world.run(&["exec", "--lock", "counted", "true"]).code(125);
+    let go_on = world.file("measured-go-on");
+    let hold = format!("until [ -e {} ]; do sleep 0.05; done", go_on.display());
+    let held = world.run(&["exec", "--detach", "--lock", "measured", &hold]).code(0).stdout.trim().to_owned();
+    world.run(&["exec", "--lock", "measured", "true"]).code(125);
+    std::fs::write(go_on, "").unwrap();
     until("the conflict is counted", || (!values("api", metric::LOCK_CONFLICTS).is_empty()).then_some(()));
     assert_eq!(world.ended(&held)["status"], "completed");
     until("replies are counted", || values("api", metric::SERVER_ERRORS).contains(&0).then_some(()));

@@ -31,7 +31,8 @@ fn accepted(world: &World, ago: Duration, lock: &str, task_arn: Option<&str>) ->
         "lock_name": {"S": lock}, "holder": {"S": id.as_str()}, "fence": {"N": "7"}, "user_email": {"S": ADMIN},
         "acquired_at": {"S": id.started_at()}, "expires_at": {"S": rfc3339(started + Duration::HOUR)},
     });
-    for (table, item) in [("runvoy-executions", row), ("runvoy-locks", lock)] {
+    // The lock first: a sweep that comes in between would end the execution, and the lock would stay.
+    for (table, item) in [("runvoy-locks", lock), ("runvoy-executions", row)] {
         world.aws("dynamodb", "DynamoDB_20120810.PutItem", &json!({ "TableName": table, "Item": item }));
     }
     id.to_string()

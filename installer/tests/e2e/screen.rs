@@ -12,7 +12,7 @@ use crate::{
     world,
 };
 
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 pub const INTERRUPT: &str = "\x03";
 pub const ENTER: &str = "\r";
 pub const DOWN: &str = "\x1b[B";

@@ -178,10 +178,17 @@ fn a_running_creation_is_seen_through() {
 #[test]
 fn ones_own_creation_is_known_by_its_token_and_goes_on() {
     let account = Account::start("e2e-again");
-    account.script().pace(0.1);
+    account.script().pace(0.05);
     let deployment = account.deployment("s-ag");
-    let executed = Match::client("cloudformation", "ExecuteChangeSet").about("s-ag").nth(2);
-    kill_at(&account.script().on(executed, Effect::HoldAfter), deployment.spawn(&[]));
+    let second = |action| Match::client("cloudformation", action).about("s-ag").nth(2);
+    let made = account.script().on(second("CreateChangeSet"), Effect::HoldBefore);
+    let executed = account.script().on(second("ExecuteChangeSet"), Effect::HoldAfter);
+    let run = deployment.spawn(&[]);
+    RUNTIME.block_on(made.reached());
+    // The bucket stands. What comes now takes half a minute: enough for a busy machine to come and look.
+    account.script().pace(0.5);
+    made.release();
+    kill_at(&executed, run);
     deployment.forget_calls();
     let again =
         deployment.init(&[]).code(0).says("stack `s-ag`: going on with the creation that an earlier run of this");
@@ -189,7 +196,7 @@ fn ones_own_creation_is_known_by_its_token_and_goes_on() {
     assert_eq!((deployment.changes("s-ag"), deployment.changes("s-ag-bucket")), (vec![], vec![]));
 
     // Somebody else's operation is only waited for.
-    account.script().pace(1.0);
+    account.script().pace(6.0);
     let executed = Match::client("cloudformation", "ExecuteChangeSet").about("s-ag");
     let other = ["--log-retention-days", "90"];
     kill_at(&account.script().on(executed, Effect::HoldAfter), deployment.spawn(&other));

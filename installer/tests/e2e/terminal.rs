@@ -168,7 +168,8 @@ fn the_tree_of_an_update_looks_like_this() {
         let both = |screen: &vt100::Screen| {
             let text = screen.contents();
             let (_, tree) = text.split_once("set up everything").unwrap_or_default();
-            tree.lines().filter(|line| line.contains("update ")).count() == 2 && tree.contains("  ✓ update ")
+            let updates = tree.lines().filter(|line| line.contains("update ")).count();
+            is_whole(tree) && updates == 2 && tree.contains("  ✓ update ")
         };
         screen.0.wait_for(both, PATIENCE).unwrap();
         let mut shots = vec![shot(&screen.0.screen())];
@@ -186,6 +187,11 @@ fn the_tree_of_an_update_looks_like_this() {
     }
 }
 
+/// A painting arrives in pieces; whole is what ends with a stopwatch.
+fn is_whole(tree: &str) -> bool {
+    tree.trim_end().strip_suffix('s').is_some_and(|tree| tree.ends_with(|end: char| end.is_ascii_digit()))
+}
+
 /// The tree's rows, with one spinner, without times, and without what machines differ in.
 fn shot(screen: &str) -> String {
     let from = screen.find("✓ set up the bucket").unwrap_or_else(|| panic!("no tree in {screen}"));
@@ -195,9 +201,16 @@ fn shot(screen: &str) -> String {
         if row.contains("get the orchestrator's") {
             return "✓ get the orchestrator's code\n".to_owned();
         }
-        // How long it takes still is no snapshot's business.
-        let row =
-            ["1 of 2", "1/2"].iter().find_map(|tally| Some(row.split_once(tally)?.0.to_owned() + tally)).unwrap_or(row);
+        // How long it takes still is no snapshot's business; nor is how much of a text its digits leave.
+        let row = match (row.split_once("1 of 2"), row.contains("1/2")) {
+            (Some((before, _)), _) => format!("{before}1 of 2"),
+            (None, true) => "⠋ set up everything else 1/2".to_owned(),
+            (None, false) => row,
+        };
+        let row = match row.split_once('…') {
+            Some((text, rest)) => format!("{}…{rest}", text.chars().take(28).collect::<String>().trim_end()),
+            None => row,
+        };
         let indent = row.len() - row.trim_start().len();
         let words: Vec<_> = row.split_whitespace().map(word).collect();
         format!("{:indent$}{}\n", "", words.join(" "))
@@ -285,10 +298,7 @@ fn watch(site: &Site<'_>, columns: u16) {
         for line in tree.lines() {
             assert!(line.chars().count() < columns.into(), "{line:?} is too long for {columns} columns in\n{shown}");
         }
-        // A painting arrives in pieces; whole is what ends with a stopwatch.
-        let is_whole =
-            tree.trim_end().strip_suffix('s').is_some_and(|tree| tree.ends_with(|end: char| end.is_ascii_digit()));
-        if is_whole && tree.lines().count() > most.lines().count() {
+        if is_whole(tree) && tree.lines().count() > most.lines().count() {
             most = tree.to_owned();
         }
     }

@@ -52,7 +52,9 @@ fn code_and_choices_change_in_place_and_go_back() {
     let first = release();
 
     // New code under a command that runs.
-    let exec = site.run(&["--profile", "u-life", "exec", "--detach", "sleep 4 && echo undisturbed"]).code(0);
+    let go = World::get().file("u-life-go");
+    let command = format!("until [ -e {} ]; do sleep 0.05; done; echo undisturbed", go.display());
+    let exec = site.run(&["--profile", "u-life", "exec", "--detach", &command]).code(0);
     let id = exec.stdout.trim();
     let status = || site.run(&["--profile", "u-life", "status", id, "--json"]).code(0).json();
     world::until("it runs", || (status()["status"] == "running").then_some(()));
@@ -67,6 +69,7 @@ fn code_and_choices_change_in_place_and_go_back() {
     let second = release();
     assert_eq!(second.0, first.0);
     assert!(second.1 != first.1 && second.2 != first.2);
+    std::fs::write(go, "").unwrap();
     let ended = world::until("it is over", || Some(status()).filter(|record| record["status"] != "running"));
     assert_eq!((&ended["status"], &ended["exit_code"]), (&"completed".into(), &0.into()), "{ended}");
 

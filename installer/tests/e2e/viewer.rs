@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use crate::{
     http,
-    world::{World, until},
+    site::Site,
+    world::{Running, World, until},
 };
 
 /// The link that `exec` printed, in its parts: path and token.
@@ -71,20 +72,27 @@ fn the_cursor_goes_on_where_it_was() {
 #[test]
 fn the_last_lines_come_before_the_end() {
     let world = World::get();
-    // The deployment's own default, which is not waited for elsewhere in these tests.
-    world.run(&["admin", "config", "log_grace="]).code(0);
-    let started = world.run(&["exec", "--detach", "--json", "echo first"]).code(0).json();
+    // One of its own: others need not wait for late lines.
+    let site = Site::new(world.sandbox(), "v-late");
+    site.install();
+    let run = |args: &[&str]| site.run(&[&["--profile", "v-late"], args].concat()).code(0);
+    run(&["admin", "config", "log_grace=45"]);
+    let started = run(&["exec", "--detach", "--json", "echo first"]).json();
     let id = started["execution_id"].as_str().unwrap();
-    let record = world.ended(id);
-    let follower = world.spawn(&["logs", "-f", id]);
-    let (page, token) = link(started["log_url"].as_str().unwrap(), &world.endpoint);
+    let record = until("it is over", || {
+        Some(run(&["status", id, "--json"]).json()).filter(|record| record["completed_at"].is_string())
+    });
+    let follower = Running::new(site.command(&["--profile", "v-late", "logs", "-f", id]).spawn().unwrap());
+    let endpoint = site.endpoint();
+    let (page, token) = link(started["log_url"].as_str().unwrap(), &endpoint);
     let feed = |query: &str| {
         let path = format!("/api/{page}?token={token}{query}");
-        http::send(&world.endpoint, "GET", &path, &[], "").json()
+        http::send(&endpoint, "GET", &path, &[], "").json()
     };
     let first = feed("");
     assert_eq!((&first["status"], &first["completed"]), (&json!("completed"), &json!(false)));
-    put(world, record["log_stream_name"].as_str().unwrap(), &["late\n", "\n", "last\n"]);
+    let stream = record["log_stream_name"].as_str().unwrap();
+    put(world, "/runvoy/v-late/executions", stream, &["late\n", "\n", "last\n"]);
     let (mut seen, mut page) = (messages(&first), first);
     until("the log is complete", || {
         page = feed(&format!("&cursor={}", page["cursor"].as_str().unwrap()));
@@ -93,7 +101,6 @@ fn the_last_lines_come_before_the_end() {
     });
     assert_eq!(seen, ["first", "late", "", "last"]);
     assert_eq!(follower.end().code(0).stdout, "first\nlate\n\nlast\n");
-    world.run(&["admin", "config", "log_grace=0"]).code(0);
 }
 
 /// What the container that fetches code says comes first, is marked, and is not the command's output.
@@ -105,7 +112,7 @@ fn the_code_containers_lines_come_first_and_apart() {
     let stream = record["log_stream_name"].as_str().unwrap().replace("/executor/", "/prepare/");
     let body = json!({ "logGroupName": GROUP, "logStreamName": stream });
     world.aws("logs", "Logs_20140328.CreateLogStream", &body);
-    put(world, &stream, &["cloning"]);
+    put(world, GROUP, &stream, &["cloning"]);
     let (page, token) = link(started["log_url"].as_str().unwrap(), &world.endpoint);
     let first = http::send(&world.endpoint, "GET", &format!("/api/{page}?token={token}"), &[], "").json();
     assert_eq!(first["logs"][0]["source"], "prepare");
@@ -170,10 +177,10 @@ fn waiting_at_the_end_is_cheap() {
 const GROUP: &str = "/runvoy/runvoy/executions";
 
 /// Lines that come into a stream now.
-fn put(world: &World, stream: &str, lines: &[&str]) {
+fn put(world: &World, group: &str, stream: &str, lines: &[&str]) {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
     let events: Vec<_> = lines.iter().map(|line| json!({ "timestamp": now as u64, "message": line })).collect();
-    let body = json!({ "logGroupName": GROUP, "logStreamName": stream, "logEvents": events });
+    let body = json!({ "logGroupName": group, "logStreamName": stream, "logEvents": events });
     world.aws("logs", "Logs_20140328.PutLogEvents", &body);
 }
 

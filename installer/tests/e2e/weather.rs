@@ -245,7 +245,8 @@ fn what_hangs_is_unknown_in_time(account: &Account) {
     let look = || {
         let began = Instant::now();
         let alarm = ["--dry-run", "--alarm-email", "ops@example.com"];
-        (deployment.init(&alarm).code(0), began.elapsed())
+        let ran = deployment.command(&alarm).env_remove("RUNVOY_PREFLIGHT_SECONDS").output().unwrap();
+        (Ran::from(ran).code(0), began.elapsed())
     };
     let (_, usual) = look();
     let slow = Effect::Delay(Duration::from_secs(40));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use runvoy_sandbox::Pty;
 use rustix::process::{Pid, test_kill_process};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn shell(script: &str) -> Pty {
     let mut command = Command::new("sh");

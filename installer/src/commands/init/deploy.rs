@@ -1,5 +1,7 @@
 //! From any state to what the answers say.
 
+use std::time::Duration;
+
 use super::{Init, PRICES, git::Tokens, resume};
 use crate::{
     aws::{Aws, Service},
@@ -83,7 +85,8 @@ impl Init {
             let is_asked = ask && self.args.flags.leave_network_open();
             if is_asked { questions::networks(aws).await } else { vec![] }
         };
-        let (found, networks) = tokio::join!(Box::pin(preflight::run(aws, &place.stack, exists)), networks);
+        let limit = Duration::from_secs(self.args.preflight_seconds);
+        let (found, networks) = tokio::join!(Box::pin(preflight::run(aws, &place.stack, exists, limit)), networks);
         self.check(&found.checks)?;
         let mut answers = match given {
             Some(given) => given,
@@ -93,7 +96,7 @@ impl Init {
             // A subnet can't move: later runs leave it where it is.
             answers.zones.clone_from(&found.zones);
         }
-        let chosen = preflight::choices(aws, &place.stack, &answers, source.checkout(), exists, found.took);
+        let chosen = preflight::choices(aws, &place.stack, &answers, source.checkout(), exists, [limit, found.took]);
         self.check(&chosen.await)?;
         self.take_back(Site { aws, deployment: &place.stack }).await?;
         let rates = Rates::load(&aws.region, async |body| aws.json(Service::Pricing, PRICES, &body).await).await;

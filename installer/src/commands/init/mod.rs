@@ -12,6 +12,8 @@ use std::{
     time::Instant,
 };
 
+use clap::value_parser;
+
 use crate::{
     aws::Aws,
     config::Config,
@@ -21,6 +23,7 @@ use crate::{
         existing::Existing,
         install::Installed,
         interrupt::{Interruptible, Interrupts},
+        preflight,
         progress::{Event, Progress, View},
         questions::{self, Flags, NameFlags, Place},
         report::{self, Report},
@@ -84,6 +87,9 @@ pub struct Args {
     /// Don't run a command as the last proof
     #[arg(long)]
     no_probe: bool,
+    /// How long each check beforehand may take; what takes longer is unknown, and in nobody's way
+    #[arg(long, value_name = "SECONDS", env = "RUNVOY_PREFLIGHT_SECONDS", default_value = preflight::LIMIT, value_parser = value_parser!(u64).range(1..=600))]
+    preflight_seconds: u64,
     /// Show the plan, write the templates to a directory, and change nothing
     #[arg(long)]
     dry_run: bool,

@@ -110,6 +110,8 @@ pub async fn settle(
     let started = Instant::now();
     let (mut quiet_since, mut asked) = (Instant::now(), BTreeSet::new());
     loop {
+        // A look that began too early proves nothing, however long it took.
+        let is_late = drained.is_none_or(|drained| drained.elapsed() >= LAUNCHING);
         let running = find(site).await?;
         if !running.is_empty() {
             if !may_stop {
@@ -127,7 +129,6 @@ pub async fn settle(
             }
         } else {
             let open = open(site).await?;
-            let is_late = drained.is_none_or(|drained| drained.elapsed() >= LAUNCHING);
             if open == 0 && is_late {
                 return Ok(asked.len());
             }

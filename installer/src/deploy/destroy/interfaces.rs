@@ -91,8 +91,6 @@ mod tests {
         assert_eq!(counts(long, &[Some(2), Some(1), Some(0)]).await, (Some(0), vec![2, 1]));
         assert_eq!(counts(long, &[None]).await, (None, vec![]));
         assert_eq!(counts(Duration::ZERO, &[Some(2)]).await, (Some(2), vec![]));
-        let (end, shown) = counts(Duration::from_millis(20), &[Some(3)]).await;
-        assert_eq!(end, Some(3));
-        assert!(!shown.is_empty());
+        assert_eq!(counts(Duration::from_millis(20), &[Some(3)]).await.0, Some(3));
     }
 }

@@ -30,8 +30,9 @@ use crate::{
 };
 pub use service_role::create_service_linked_role;
 
-/// A check that takes longer is unknown. With process start and network it keeps the whole under 5 seconds.
-const LIMIT: Duration = Duration::from_secs(4);
+/// A check that takes longer is unknown, in seconds, where nothing else is said. With process start and network it keeps the
+/// whole under 5 seconds.
+pub const LIMIT: &str = "4";
 /// What the admin's choices take is looked at when they are known. If all else has taken its time, so long is left for it.
 const LEAST: Duration = Duration::from_millis(500);
 
@@ -84,20 +85,22 @@ struct Subject<'a> {
     aws: &'a Aws,
     deployment: &'a str,
     stacks: stacks::Stacks<'a>,
+    /// What a check that takes longer finds does not count.
+    limit: Duration,
 }
 
 /// Checks what does not depend on the admin's choices, all at once. A deployment that `exists` needs no room. Changes
-/// nothing, and ends within five seconds, whatever hangs.
-pub async fn run(aws: &Aws, deployment: &str, exists: bool) -> Report {
+/// nothing, and ends within the limit, whatever hangs.
+pub async fn run(aws: &Aws, deployment: &str, exists: bool, limit: Duration) -> Report {
     let began = Instant::now();
-    let subject = &Subject { aws, deployment, stacks: stacks::Stacks::new(aws, deployment) };
+    let subject = &Subject { aws, deployment, stacks: stacks::Stacks::new(aws, deployment), limit };
     let room = async { if exists { (vec![], None) } else { room(subject).await } };
     let (region, permissions, (role, service_linked_role), (room, zones), learned) = tokio::join!(
-        check("region", region::check(aws)),
-        check("permissions", permissions::check(aws, deployment)),
-        with("service-linked-role", service_role::check(aws)),
+        check(limit, "region", region::check(aws)),
+        check(limit, "permissions", permissions::check(aws, deployment)),
+        within(limit, "service-linked-role", service_role::check(aws)),
         Box::pin(room),
-        timeout(LIMIT, Box::pin(subject.stacks.learned())),
+        timeout(limit, Box::pin(subject.stacks.learned())),
     );
     let identity = Check { name: "identity", outcome: identity::describe(&aws.account, &aws.identity) };
     Report {
@@ -111,13 +114,14 @@ pub async fn run(aws: &Aws, deployment: &str, exists: bool) -> Report {
 
 /// Whether there is room for a new deployment, and in which zones.
 async fn room(subject: &Subject<'_>) -> (Vec<Check>, Option<Vec<String>>) {
+    let limit = subject.limit;
     let ((zones_check, zones), fargate, lambda, bucket, data, names) = tokio::join!(
-        with("zones", region::zones(subject.aws)),
-        check("fargate-vcpus", quotas::fargate(subject.aws)),
-        check("lambda-concurrency", quotas::lambda(subject.aws)),
-        check("bucket", names::bucket(subject)),
-        check("data", names::data(subject)),
-        check("names", names::leftovers(subject)),
+        within(limit, "zones", region::zones(subject.aws)),
+        check(limit, "fargate-vcpus", quotas::fargate(subject.aws)),
+        check(limit, "lambda-concurrency", quotas::lambda(subject.aws)),
+        check(limit, "bucket", names::bucket(subject)),
+        check(limit, "data", names::data(subject)),
+        check(limit, "names", names::leftovers(subject)),
     );
     (vec![zones_check, fargate, lambda, bucket, data, names], zones)
 }
@@ -130,24 +134,24 @@ pub async fn choices(
     answers: &Answers,
     checkout: Option<&Path>,
     exists: bool,
-    spent: Duration,
+    [limit, spent]: [Duration; 2],
 ) -> Vec<Check> {
-    let subject = Subject { aws, deployment, stacks: stacks::Stacks::new(aws, deployment) };
-    let limit = LIMIT.saturating_sub(spent).max(LEAST);
+    let left = limit.saturating_sub(spent).max(LEAST);
+    let subject = Subject { aws, deployment, stacks: stacks::Stacks::new(aws, deployment), limit: left };
     let toolchain = async {
         let checkout = checkout?;
-        Some(check("toolchain", toolchain::check(checkout, answers.architecture)).await)
+        Some(check(limit, "toolchain", toolchain::check(checkout, answers.architecture)).await)
     };
     let vpcs = async {
         if exists || !answers.makes_network() {
             return None;
         }
         let look = async { (quotas::vpcs(&subject).await, ()) };
-        Some(within(limit, "vpcs", look).await.0)
+        Some(within(left, "vpcs", look).await.0)
     };
     let allowed = async {
         let look = permissions::check_choices(aws, deployment, answers);
-        let outcome = timeout(limit, look).await.unwrap_or_else(|_| Some(Outcome::slow(limit)))?;
+        let outcome = timeout(left, look).await.unwrap_or_else(|_| Some(Outcome::slow(left)))?;
         Some(Check { name: "choices", outcome })
     };
     let images = images::check(&aws.account, &aws.region, answers).map(|outcome| Check { name: "images", outcome });
@@ -155,15 +159,11 @@ pub async fn choices(
     [images, toolchain, vpcs, allowed].into_iter().flatten().collect()
 }
 
-async fn check(name: &'static str, look: impl Future<Output = Outcome>) -> Check {
-    with(name, async { (look.await, ()) }).await.0
+async fn check(limit: Duration, name: &'static str, look: impl Future<Output = Outcome>) -> Check {
+    within(limit, name, async { (look.await, ()) }).await.0
 }
 
 /// A check that also finds something, unless it takes too long.
-async fn with<T>(name: &'static str, look: impl Future<Output = (Outcome, T)>) -> (Check, Option<T>) {
-    within(LIMIT, name, look).await
-}
-
 async fn within<T>(
     limit: Duration,
     name: &'static str,
@@ -243,7 +243,7 @@ impl Outcome {
     fn slow(limit: Duration) -> Self {
         Self::unknown(
             format!("no answer within {:.1} seconds", limit.as_secs_f64()),
-            "run it again, or go on without knowing",
+            "run it again, with a longer `--preflight-seconds` where the line is slow, or go on without knowing",
         )
     }
 

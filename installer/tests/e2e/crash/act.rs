@@ -64,6 +64,7 @@ impl<'a> Act<'a> {
         self.stage.sweep();
         if !self.stage.tasks(id).is_empty() {
             self.runs_now();
+            self.stage.tasks_are(id, "RUNNING");
             self.stage.sweep();
             assert_eq!(self.stage.execution(id)["status"]["S"], "running", "found by the sweep");
             self.go_on();

@@ -158,7 +158,7 @@ impl Stage {
         let held = script.on(Match::function(&place.service, &place.action).nth(place.nth), effect);
         let seen = thread::scope(|scope| {
             let acting = scope.spawn(act);
-            let reached = async { tokio::time::timeout(Duration::from_secs(20), held.reached()).await };
+            let reached = async { tokio::time::timeout(Duration::from_secs(180), held.reached()).await };
             if wait(reached).is_err() {
                 // What is never reached here must not hold a call of the next test.
                 script.clear();

@@ -76,7 +76,8 @@ impl Desk {
         let built = "target/lambda/bootstrap/bootstrap";
         let cargo = format!(
             "[ \"$1 $2\" = 'lambda build' ] || exec cargo \"$@\"\n\
-             case \" $* \" in *' {flag} '*) ;; *) (cd '{root}' && cargo \"$@\") || exit ;; esac\n\
+             mkdir -p '{root}/target/lambda' && exec 9>>'{root}/target/lambda/.turn' && flock 9 || exit\n\
+             case \" $* \" in *' {flag} '*) ;; *) (cd '{root}' && cargo \"$@\" 9>&-) || exit ;; esac\n\
              cp '{root}/{built}' {built} && if [ -e newer ]; then echo newer >>{built}; fi"
         );
         self.program("tools/cargo", &format!("{real}{cargo}"));

@@ -19,7 +19,7 @@ use super::lab::Lab;
 use crate::world::{ARCHITECTURE, RUNTIME, Ran, command};
 
 /// How long a call that is about to be killed may keep us waiting.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 pub struct Deployment {
     pub lab: &'static Lab,

@@ -218,7 +218,7 @@ fn fault_38_a_kill_before_anything_is_changed_leaves_nothing() {
     let environment = lab.sandbox.environment();
     let path = environment.iter().find_map(|(name, value)| (name == "PATH").then_some(value)).unwrap();
     let script = format!(
-        "#!/bin/sh\ncase \"$*\" in *'lambda build'*) echo $$ > {0}.new; mv {0}.new {0}; exec sleep 60 2>&-;; esac\n\
+        "#!/bin/sh\ncase \"$*\" in *'lambda build'*) echo $$ > {0}.new; mv {0}.new {0}; exec sleep 600 2>&-;; esac\n\
          PATH='{path}' exec cargo \"$@\"\n",
         building.display()
     );

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use http::{Request, Response, header};
@@ -18,7 +20,8 @@ pub struct EngineClient {
 impl EngineClient {
     /// A client of the engine at `base` (no trailing slash), for one account and region.
     pub fn new(base: String, account: String, region: String) -> Self {
-        let http = Client::builder(TokioExecutor::new()).build_http();
+        // Shorter than the engine's own, so that no request meets a connection that is being closed.
+        let http = Client::builder(TokioExecutor::new()).pool_idle_timeout(Duration::from_secs(20)).build_http();
         Self { http, base, account, region }
     }
 

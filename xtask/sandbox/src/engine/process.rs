@@ -13,7 +13,7 @@ use super::EngineClient;
 use crate::{Group, WithHint};
 
 /// A cold Python on a busy machine takes a few seconds; this is for one that never comes up.
-const START_DEADLINE: Duration = Duration::from_secs(60);
+const START_DEADLINE: Duration = Duration::from_secs(180);
 const GRACE: Duration = Duration::from_secs(2);
 
 /// What the engine is told.

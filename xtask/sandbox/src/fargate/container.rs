@@ -8,7 +8,7 @@ use super::ready::Ready;
 use super::task::Order;
 
 /// After a container's end nobody holds its pipes; should one that escaped us do so, its output is not waited for.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const LAST_WORDS: Duration = Duration::from_secs(30);
 
 /// How a container ended.
 #[derive(Default)]

@@ -79,7 +79,7 @@ fn event_id() -> String {
 
 async fn route(engine: &EngineClient, event: &Value) -> Result<()> {
     for rule in rules(engine).await? {
-        if rule["State"] != "ENABLED" || !matches(engine, &rule, event).await? {
+        if rule["State"] != "ENABLED" || is_of_others(&rule, event) || !matches(engine, &rule, event).await? {
             continue;
         }
         let body = json!({ "Rule": rule["Name"] });
@@ -89,6 +89,14 @@ async fn route(engine: &EngineClient, event: &Value) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether the rule names clusters and not this task's, as all but one do where there are many deployments: then there is
+/// nothing to ask the engine.
+fn is_of_others(rule: &Value, event: &Value) -> bool {
+    let pattern = rule["EventPattern"].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let clusters = pattern.as_ref().and_then(|pattern| pattern["detail"]["clusterArn"].as_array());
+    clusters.is_some_and(|named| named.iter().all(Value::is_string) && !named.contains(&event["detail"]["clusterArn"]))
 }
 
 async fn rules(engine: &EngineClient) -> Result<Vec<Value>> {

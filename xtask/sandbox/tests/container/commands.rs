@@ -62,7 +62,7 @@ pub const NASTY: &[&str] = &[
     "(kill -TERM $$) ; sleep 5; echo never",
     "sh -c 'kill -SEGV $$'; echo $?",
     "sleep 0.05 & wait $!; echo $?",
-    "(sleep 0.1; echo late) & echo early; wait",
+    "(until [ -e go ]; do sleep 0.02; done; echo late) & echo early; : >go; wait",
     "(exit 5) & wait $!",
     "umask 077; : >f; ls -l f | cut -c1-10; umask",
     "cd /; pwd; cd - >/dev/null; echo back",

@@ -130,10 +130,17 @@ impl Begun {
     }
 }
 
+/// Seconds that a command may take: enough for it to say `ready` first.
+const LIMIT: &str = "5";
+
 /// What each command says and ends with when SIGTERM comes after its `ready`.
 const TERMINATED: &[(&str, i32, &str)] = &[
     ("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.02; done", 7, "bye\n"),
-    ("trap 'echo ignored' TERM; echo ready; sleep 0.5; sleep 0.2; exit 5", 5, "ignored\n"),
+    (
+        "told=; trap 'told=1; echo ignored' TERM; echo ready; while [ -z \"$told\" ]; do sleep 0.05; done; sleep 0.2; exit 5",
+        5,
+        "ignored\n",
+    ),
     ("echo ready; while :; do sleep 0.02; done", 143, ""),
     ("echo ready; exec sleep 60", 143, ""),
     // A shell without a handler dies; what it waited for is told, and may clean up before the container ends.
@@ -157,7 +164,8 @@ const TERMINATED: &[(&str, i32, &str)] = &[
     ("trap 'exit 9' TERM; sleep 60 >/dev/null 2>&1 & echo ready; wait", 9, ""),
     // One with a handler decides by itself what becomes of its children.
     (
-        "trap 'wait; exit 3' TERM; (trap '' HUP; sleep 0.4; echo child went on) & echo ready; wait; exit 4",
+        "trap ': >told; wait; exit 3' TERM; (trap '' HUP; until [ -e told ]; do sleep 0.02; done; sleep 0.1; echo child went on) & \
+         echo ready; wait; exit 4",
         3,
         "child went on\n",
     ),
@@ -169,10 +177,8 @@ fn sigterm_reaches_whoever_can_handle_it() {
         for (command, exit_code, said) in TERMINATED {
             let home = tempfile::tempdir().unwrap();
             let begun = Begun::new(shell.executor("-", command, "60", home.path()));
-            let start = Instant::now();
             begun.terminate();
             assert_eq!(begun.end(), (*exit_code, (*said).to_owned()), "{}: {command}", shell.name);
-            assert!(start.elapsed() < Duration::from_secs(30), "{}: {command}", shell.name);
         }
     }
 }
@@ -185,13 +191,17 @@ fn the_timeout_ends_the_whole_process_group() {
         let command =
             "trap '' TERM; (while :; do sleep 0.1; done) & echo $! >pid; echo ready; while :; do sleep 0.1; done";
         let start = Instant::now();
-        let begun = Begun::new(shell.executor("-", command, "1", home.path()));
+        let begun = Begun::new(shell.executor("-", command, LIMIT, home.path()));
         assert_eq!(begun.end(), (124, String::new()), "{}", shell.name);
         let took = start.elapsed();
-        assert!(took > Duration::from_secs(10) && took < Duration::from_secs(30), "{}: {took:?}", shell.name);
+        assert!(took > Duration::from_secs(10), "{}: {took:?}", shell.name);
         let pid = fs::read_to_string(home.path().join("pid")).unwrap();
-        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-        assert!(stat.is_empty() || stat.contains(") Z "), "{}: {stat}", shell.name);
+        let stat = || fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        // Its files are closed a moment before it is gone.
+        while !(stat().is_empty() || stat().contains(") Z ")) {
+            assert!(start.elapsed() < Duration::from_secs(120), "{}: {}", shell.name, stat());
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
@@ -200,7 +210,7 @@ fn a_timeout_leaves_time_to_clean_up() {
     for shell in &*SHELLS {
         let home = tempfile::tempdir().unwrap();
         let command = "trap 'echo tidy; exit 0' TERM; echo ready; while :; do sleep 0.02; done";
-        let begun = Begun::new(shell.executor("-", command, "1", home.path()));
+        let begun = Begun::new(shell.executor("-", command, LIMIT, home.path()));
         assert_eq!(begun.end(), (124, "tidy\n".to_owned()), "{}", shell.name);
     }
 }

@@ -11,24 +11,28 @@ from botocore.session import get_session
 
 BOOTSTRAP = f'''#!{sys.executable}
 import json, os, urllib.request
-from botocore.session import get_session
-from botocore.exceptions import ClientError
-s3 = get_session().create_client("s3")
-s3.list_buckets()
-def refused(call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        return error.response["Error"]
-refusals = [
-    refused(s3.get_object, Bucket="code", Key="function.zip"),
-    refused(get_session().create_client("dynamodb").scan, TableName="t"),
-    refused(s3.get_bucket_location, Bucket="code"),
-]
+def asked():
+    from botocore.session import get_session
+    from botocore.exceptions import ClientError
+    def refused(call, **arguments):
+        try:
+            call(**arguments)
+        except ClientError as error:
+            return error.response["Error"]
+    s3 = get_session().create_client("s3")
+    s3.list_buckets()
+    return [
+        refused(s3.get_object, Bucket="code", Key="function.zip"),
+        refused(get_session().create_client("dynamodb").scan, TableName="t"),
+        refused(s3.get_bucket_location, Bucket="code"),
+    ]
+refusals = None
 api = "http://" + os.environ["AWS_LAMBDA_RUNTIME_API"] + "/2018-06-01/runtime/invocation/"
 while True:
     with urllib.request.urlopen(api + "next") as reply:
         event, request = json.load(reply), reply.headers["lambda-runtime-aws-request-id"]
+    # Not before: a start that takes ten seconds is begun anew.
+    refusals = refusals or asked()
     headers, http = event["headers"], event["requestContext"]["http"]
     link = "https://" + headers["host"] + "/logs"
     body = event.get("body", "")
@@ -66,7 +70,7 @@ template = {
         "Function": {
             "Type": "AWS::Lambda::Function",
             "Properties": {
-                "FunctionName": "f", "Runtime": "provided.al2023", "Handler": "f", "Timeout": 20,
+                "FunctionName": "f", "Runtime": "provided.al2023", "Handler": "f", "Timeout": 300,
                 "Role": {"Fn::GetAtt": ["Role", "Arn"]}, "Code": {"S3Bucket": "code", "S3Key": "function.zip"},
             },
         },

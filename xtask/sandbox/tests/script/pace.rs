@@ -6,12 +6,13 @@ use super::{cloudformation, deploy, described, element, elements, events, settle
 use crate::support::{done, sandbox};
 
 /// A tenth of a second for a table of 15 seconds.
-const FACTOR: f64 = 0.1 / 15.0;
+const QUICK: f64 = 0.1 / 15.0;
+/// Hours: whatever is under way is seen to be, however busy this machine is.
+const SLOW: f64 = 1000.0;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stacks_take_their_time() {
     let sandbox = sandbox("pace").await;
-    sandbox.script().pace(FACTOR);
     let table = |more: &str| {
         json!({
             "Type": "AWS::DynamoDB::Table", "DependsOn": more,
@@ -21,17 +22,22 @@ async fn stacks_take_their_time() {
             },
         })
     };
-    let group = json!({ "Type": "AWS::Logs::LogGroup", "Properties": { "LogGroupName": "g" } });
-    let template = json!({ "Resources": { "Group": group, "One": table("Group"), "Two": table("One") } });
-    let began = Instant::now();
-    assert_eq!(deploy(&sandbox, "p", "CREATE", "c", &template).await.0, 200);
-    let (first, id) = described(&sandbox, "p").await.unwrap();
-    assert_eq!(first, "CREATE_IN_PROGRESS");
-    let early = events(&sandbox, "p").await;
+    let template = |name: &str| {
+        let group = json!({ "Type": "AWS::Logs::LogGroup", "Properties": { "LogGroupName": name } });
+        json!({ "Resources": { "Group": group, "One": table("Group"), "Two": table("One") } })
+    };
+    sandbox.script().pace(SLOW);
+    assert_eq!(deploy(&sandbox, "s", "CREATE", "c", &template("s")).await.0, 200);
+    assert_eq!(status(&sandbox, "s").await.as_deref(), Some("CREATE_IN_PROGRESS"));
+    let early = events(&sandbox, "s").await;
     assert!(early.iter().all(|(logical, _)| logical != "Two"), "{early:?}");
     // An update meets a stack that is busy.
     let set = [("ChangeSetName", "u"), ("TemplateBody", "{}")];
-    assert_eq!(cloudformation(&sandbox, "CreateChangeSet", "p", &set).await.0, 400);
+    assert_eq!(cloudformation(&sandbox, "CreateChangeSet", "s", &set).await.0, 400);
+
+    sandbox.script().pace(QUICK);
+    let began = Instant::now();
+    assert_eq!(deploy(&sandbox, "p", "CREATE", "c", &template("p")).await.0, 200);
     assert_eq!(settled(&sandbox, "p").await, "CREATE_COMPLETE");
     assert!(began.elapsed() >= Duration::from_millis(200), "{:?}", began.elapsed());
     let told = events(&sandbox, "p").await;
@@ -43,12 +49,19 @@ async fn stacks_take_their_time() {
     let times = elements(&xml, "Timestamp");
     assert!(times.is_sorted_by(|newer, older| newer >= older), "{times:?}");
 
+    let (_, id) = described(&sandbox, "p").await.unwrap();
+    let began = Instant::now();
     assert_eq!(cloudformation(&sandbox, "DeleteStack", "p", &[]).await.0, 200);
-    // The engine is done with it; by name it is seen as long as it is at work.
-    assert_eq!(status(&sandbox, "p").await.as_deref(), Some("DELETE_IN_PROGRESS"));
     assert_eq!(settled(&sandbox, &id).await, "DELETE_COMPLETE");
     assert_eq!(status(&sandbox, "p").await, None);
-    assert!(began.elapsed() >= Duration::from_millis(400), "{:?}", began.elapsed());
+    assert!(began.elapsed() >= Duration::from_millis(100), "{:?}", began.elapsed());
+
+    assert_eq!(deploy(&sandbox, "q", "CREATE", "c", &template("q")).await.0, 200);
+    assert_eq!(settled(&sandbox, "q").await, "CREATE_COMPLETE");
+    sandbox.script().pace(SLOW);
+    assert_eq!(cloudformation(&sandbox, "DeleteStack", "q", &[]).await.0, 200);
+    // The engine is done with it; by name it is seen as long as it is at work.
+    assert_eq!(status(&sandbox, "q").await.as_deref(), Some("DELETE_IN_PROGRESS"));
     done(sandbox).await;
 }
 
@@ -61,12 +74,12 @@ async fn an_update_can_be_cancelled() {
     };
     assert_eq!(deploy(&sandbox, "c", "CREATE", "one", &group(7)).await.0, 200);
     assert_eq!(settled(&sandbox, "c").await, "CREATE_COMPLETE");
-    sandbox.script().pace(0.3);
+    sandbox.script().pace(SLOW);
     assert_eq!(cloudformation(&sandbox, "CancelUpdateStack", "c", &[]).await.0, 400);
     assert_eq!(deploy(&sandbox, "c", "UPDATE", "two", &group(30)).await.0, 200);
     assert_eq!(status(&sandbox, "c").await.as_deref(), Some("UPDATE_IN_PROGRESS"));
+    sandbox.script().pace(QUICK);
     assert_eq!(cloudformation(&sandbox, "CancelUpdateStack", "c", &[]).await.0, 200);
-    assert_eq!(status(&sandbox, "c").await.as_deref(), Some("UPDATE_ROLLBACK_IN_PROGRESS"));
     assert_eq!(settled(&sandbox, "c").await, "UPDATE_ROLLBACK_COMPLETE");
     let own = events(&sandbox, "c").await.into_iter().filter(|(logical, _)| logical == "c").map(|(_, status)| status);
     let own = own.filter(|status| !status.contains("CLEANUP")).take(3).collect::<Vec<_>>();

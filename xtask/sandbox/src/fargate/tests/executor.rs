@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{World, plain, shell};
+use super::{World, patient, plain, shell};
 
 const SCRIPT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../executor-image/scripts/run.sh"));
 
@@ -13,7 +13,7 @@ fn written(world: &World, arn: &str) -> Vec<String> {
 }
 
 async fn execute(world: &World, command: &str, seconds: &str) -> String {
-    let mut container = shell("executor", "");
+    let mut container = patient(shell("executor", ""));
     container["entryPoint"] = json!(["/bin/sh", "-c", SCRIPT, "runvoy", "-"]);
     container.as_object_mut().unwrap().remove("command");
     container["logConfiguration"]["options"]["awslogs-multiline-pattern"] = json!("^");

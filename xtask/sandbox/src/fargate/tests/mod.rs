@@ -84,8 +84,8 @@ impl World {
     /// Waits until the engine's record satisfies `condition`.
     async fn until(&self, condition: impl FnMut(&Record) -> bool) {
         let mut record = self.engine.record.subscribe();
-        let settled = timeout(Duration::from_secs(20), record.wait_for(condition)).await.is_ok();
-        assert!(settled, "not in 20 s: {:?}", self.engine.record.borrow());
+        let settled = timeout(Duration::from_secs(120), record.wait_for(condition)).await.is_ok();
+        assert!(settled, "not in 120 s: {:?}", self.engine.record.borrow());
     }
 
     /// Waits for the task's STOPPED event and returns the task as DescribeTasks has it.
@@ -114,6 +114,12 @@ fn shell(name: &str, script: &str) -> Value {
         "name": name, "image": "none", "entryPoint": ["/bin/sh", "-c"], "command": [script], "stopTimeout": 1,
         "logConfiguration": { "logDriver": "awslogs", "options": options },
     })
+}
+
+/// With more time to answer a SIGTERM than a busy machine takes.
+fn patient(mut container: Value) -> Value {
+    container["stopTimeout"] = json!(60);
+    container
 }
 
 /// RunTask for `sh` with another script.

@@ -42,9 +42,9 @@ async fn doomed() {
 
 /// The processes are not our children, so their end can't be awaited.
 fn eventually(mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while !condition() {
-        assert!(Instant::now() < deadline, "not in 20 s");
+        assert!(Instant::now() < deadline, "not in two minutes");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{World, plain, shell, states};
+use super::{World, patient, plain, shell, states};
 
 fn after(mut container: Value, name: &str, condition: &str) -> Value {
     container["dependsOn"] = json!([{ "containerName": name, "condition": condition }]);
@@ -54,8 +54,8 @@ async fn success_fails_the_dependent_with_143() {
 async fn an_essential_end_stops_the_others() {
     let world = World::new().await;
     let marker = world.dir.path().join("ready");
-    let sidecar =
-        side("sidecar", &format!("trap 'exit 7' TERM; : >{}; while :; do sleep 0.01; done", marker.display()));
+    let script = format!("trap 'exit 7' TERM; : >{}; while :; do sleep 0.01; done", marker.display());
+    let sidecar = patient(side("sidecar", &script));
     let executor = shell("executor", &format!("until [ -e {} ]; do sleep 0.01; done; exit 2", marker.display()));
     world.define("two", json!([after(executor, "sidecar", "START"), sidecar]));
     let arn = world.launch(&plain("two")).await;

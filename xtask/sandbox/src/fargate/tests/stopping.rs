@@ -2,11 +2,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{World, is_alive, plain, shell, states};
+use super::{World, is_alive, patient, plain, shell, states};
 
 #[tokio::test]
 async fn sigterm_is_the_commands_to_handle() {
     let world = World::new().await;
+    world.define("sh", json!([patient(shell("executor", "true"))]));
     let arn = world.run("trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.01; done").await;
     world.wrote(&arn, "ready").await;
     let reply = world.stop(&arn).await;
@@ -37,6 +38,7 @@ async fn without_a_handler_only_an_init_process_makes_sigterm_count() {
     for (init, code) in [(false, 137), (true, 143)] {
         let mut container = shell("executor", "echo ready; while :; do sleep 0.01; done");
         container["linuxParameters"] = json!({ "initProcessEnabled": init });
+        container["stopTimeout"] = json!(if init { 60 } else { 1 });
         world.define("pid1", json!([container]));
         let arn = world.launch(&plain("pid1")).await;
         world.wrote(&arn, "ready").await;

@@ -19,7 +19,8 @@ impl Stacks {
         let began = OffsetDateTime::now_utc();
         self.update_back(&update).await?;
         self.operations.end(stack_id, began);
-        self.operations.add(Operation { baseline, began, rolls_back: true, ..update });
+        let pace = self.script.current_pace();
+        self.operations.add(Operation { baseline, began, pace, rolls_back: true, ..update });
         Ok(true)
     }
 
