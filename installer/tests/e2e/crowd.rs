@@ -19,7 +19,7 @@ use crate::{
 const CROWD: usize = 200;
 const LOCKS: usize = 5;
 /// This many ask for their execution at once: more would show how fast this machine starts functions.
-const ASKING: usize = 40;
+const ASKING: usize = 12;
 
 /// Of codes that only the command itself has.
 fn code(n: usize) -> i32 {
