@@ -20,6 +20,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The same of somebody who has pressed it twice.
 const HASTE: Duration = Duration::from_millis(500);
+const _: () = assert!(HASTE.as_millis() < 1000, "a second Ctrl-C leaves within a second");
 
 /// How often a prompt is told again that it is over.
 const NUDGE: Duration = Duration::from_millis(100);
