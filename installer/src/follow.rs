@@ -21,7 +21,7 @@ const LIVELY: Duration = Duration::from_millis(500);
 /// The pause when nothing has come for a while, and between two attempts to get through.
 const QUIET: Duration = Duration::from_secs(2);
 /// The place in a queue from which on the pause gets no longer.
-const FAR_BACK: usize = 5;
+const FAR_BACK: usize = 15;
 /// How long the network may be away.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// A page with this many lines is likely not the last one that waits.
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_back_of_a_queue_looks_less_often() {
-        let pauses = [0, 1, 2, 5, 6, 100].map(|place| in_queue(place).as_secs());
-        assert_eq!(pauses, [2, 2, 4, 10, 10, 10]);
+        let pauses = [0, 1, 2, 15, 16, 100].map(|place| in_queue(place).as_secs());
+        assert_eq!(pauses, [2, 2, 4, 30, 30, 30]);
     }
 }

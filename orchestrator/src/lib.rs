@@ -34,10 +34,11 @@ mod tasks;
 mod token;
 mod viewer;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use app::App;
 use aws_types::SdkConfig;
+use runvoy_api::infra;
 
 /// What a host reports of a run that failed.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -61,6 +62,9 @@ impl Orchestrator {
 
     /// Takes one event of the `events` function. An error makes Lambda try again.
     pub async fn event(&self, event: serde_json::Value) -> Result<(), Error> {
-        events::handle(&self.app, event).await
+        // A little less than Lambda gives it.
+        let time = Duration::from_secs(u64::from(infra::EVENTS_FUNCTION.timeout) - 3);
+        // Boxed, or its type would nest deeper than the compiler follows.
+        limits::due_in(time, Box::pin(events::handle(&self.app, event))).await
     }
 }

@@ -13,6 +13,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use runvoy_api::error::ErrorCode;
+use time::OffsetDateTime;
 
 use crate::{
     error::{ApiError, Result},
@@ -25,6 +26,11 @@ const MAX_URI_BYTES: usize = 4 * 1024;
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 /// The function is given 30 seconds; a request that has not ended by then gets an answer all the same.
 const TIME: Duration = Duration::from_secs(27);
+
+tokio::task_local! {
+    /// When whoever asked must have their answer.
+    static DUE: OffsetDateTime;
+}
 
 /// How many requests a key may send at once after a pause, and how many a second in the long run.
 const BURST: f64 = 100.0;
@@ -42,11 +48,21 @@ pub async fn guard(request: Request, next: Next) -> Response {
     }
     tokio::select! {
         biased;
-        response = next.run(request) => response,
+        response = due_in(TIME, next.run(request)) => response,
         () = machine::sleep(TIME) => ApiError::new(ErrorCode::Unavailable, format!("no answer within {} seconds", TIME.as_secs()))
             .hint("look at what became of it before trying again")
             .into_response(),
     }
+}
+
+/// Lets this work know how much time it has.
+pub async fn due_in<T>(time: Duration, work: impl Future<Output = T>) -> T {
+    DUE.scope(machine::now() + time, work).await
+}
+
+/// Whether so much time is left before the answer is due, when all that is not done is cut short.
+pub fn has_left(time: Duration) -> bool {
+    DUE.try_with(|due| machine::now() + time <= *due).unwrap_or(true)
 }
 
 fn header_bytes(headers: &HeaderMap) -> usize {

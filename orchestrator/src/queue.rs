@@ -18,7 +18,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::{
     app::App,
-    start,
+    limits, start,
     store::{
         executions::{self, End, QUEUED},
         locks::{self, Claim, Seen},
@@ -47,7 +47,8 @@ pub fn claim<'a>(name: &'a str, execution: &'a Execution, seen: Option<u64>, fen
 }
 
 /// Hands the lock to the first of those that wait, if it is free, and starts that execution. Returns the lock's row as
-/// it was last seen. Any number may do this at once: the transaction lets one through.
+/// it was last seen. Any number may do this at once: the transaction lets one through. Whoever has too little time left
+/// leaves it to the next look at the queue.
 ///
 /// Boxed because it comes round: an execution that can't be started frees the lock for the next one.
 pub fn advance<'a>(app: &'a App, lock: &'a str) -> Pin<Box<dyn Future<Output = anyhow::Result<Seen>> + Send + 'a>> {
@@ -55,6 +56,9 @@ pub fn advance<'a>(app: &'a App, lock: &'a str) -> Pin<Box<dyn Future<Output = a
         loop {
             let seen = locks::get(app, lock).await?;
             let (None, Some(first)) = (&seen.holder, seen.waiters.first()) else { return Ok(seen) };
+            if !limits::has_left(start::ROOM) {
+                return Ok(seen);
+            }
             serve(app, lock, &seen, first).await?;
         }
     })

@@ -6,7 +6,7 @@ use time::Duration;
 use crate::{
     app::App,
     error::{ApiError, Result},
-    finish, machine,
+    finish, limits, machine,
     store::{executions, row::Row},
     task_definition,
     tasks::{self, NotRun, RunTask},
@@ -15,6 +15,10 @@ use crate::{
 /// RunTask is not sent for a launch older than this: whoever repairs it may be at work already.
 const FRESH: Duration = Duration::seconds(20);
 const RUN_TRIES: u32 = 4;
+/// What one RunTask may take. It is not sent with less time left, since nobody would be there for the answer.
+const ANSWER: std::time::Duration = std::time::Duration::from_secs(7);
+/// What a launch may take from its record to its end, whatever that is. None is begun with less time left.
+pub const ROOM: std::time::Duration = std::time::Duration::from_secs(15);
 
 /// Gets the task started and noted. A definite no ends the execution here; where nobody knows, the sweep finds out.
 pub async fn start(app: &App, execution: &Execution, task: &RunTask) -> Result<()> {
@@ -46,7 +50,7 @@ pub async fn start(app: &App, execution: &Execution, task: &RunTask) -> Result<(
 async fn run(app: &App, execution: &Execution, task: &RunTask) -> Result<String, NotRun> {
     let (mut outcome, mut lost) = (Err(NotRun::Late), false);
     for attempt in 0..RUN_TRIES {
-        if app.now() - execution.launched() > FRESH {
+        if app.now() - execution.launched() > FRESH || !limits::has_left(ANSWER) {
             // If nothing was sent, nothing was started, and nobody else sends it; else the last answer stands.
             break;
         }

@@ -35,7 +35,7 @@ use crate::{
     app::App,
     auth,
     error::{ApiError, Result},
-    queue, start,
+    limits, queue, start,
     store::{
         audit, commands, executions,
         idempotency::First,
@@ -67,6 +67,9 @@ pub async fn launch(app: &App, ask: &Ask<'_>) -> Result<Execution> {
         let task = render(app, ask, &seen, &execution).await?;
         refuse::beyond_share(app, &seen).await?;
         refuse::missing_upload(app, &execution).await?;
+        if !limits::has_left(start::ROOM) {
+            return Err(refuse::out_of_time());
+        }
         if record(app, ask, &seen, &execution, &task).await? {
             let start = async {
                 if execution.status == Status::Queued { Ok(()) } else { start::start(app, &execution, &task).await }

@@ -46,6 +46,12 @@ pub fn draining(app: &App, seen: &Seen) -> ApiError {
     }
 }
 
+/// The refusal where reading has taken so long that a launch could be cut short half-way.
+pub fn out_of_time() -> ApiError {
+    ApiError::new(ErrorCode::Unavailable, "AWS took too long to say whether this may start: nothing was started")
+        .hint("try again")
+}
+
 /// The refusal that names the task roles that there are.
 pub fn task_role(app: &App) -> ApiError {
     let known: Vec<_> = app.deployment.task_roles.keys().map(String::as_str).collect();

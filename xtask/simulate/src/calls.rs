@@ -18,6 +18,8 @@ use crate::{
 
 /// Longer than a launch may take, and shorter than Lambda lets a function live.
 const FREEZE: Duration = Duration::from_secs(25);
+/// Longer than an answer of the API may have taken when it begins a launch.
+const SLOW: Duration = Duration::from_secs(16);
 
 type Answer = Result<Reply, ConnectorError>;
 
@@ -33,17 +35,25 @@ pub async fn answer(world: &Arc<World>, mut call: Call) -> Answer {
     let reply = effect(world, &call);
     world.say(|| trace::call(&call, &reply));
     let fault = after(world, &call, &reply);
-    if call.action == "TransactWriteItems"
-        && let Some(id) = world.sim.current()
-        && world.faults.hit(&world.sim, Fault::Frozen)
-    {
-        world.say(|| Fault::Frozen.words().to_owned());
-        world.sim.freeze(id, FREEZE);
+    match call.action.as_str() {
+        "TransactWriteItems" => stand_still(world, Fault::Frozen, FREEZE),
+        "GetItem" | "BatchGetItem" => stand_still(world, Fault::Slow, SLOW),
+        _ => {}
     }
     world.sim.pause(world.sim.between(1, 40)).await;
     match fault {
         Some(fault) => settle(world, &call, fault).await,
         None => Ok(reply),
+    }
+}
+
+/// Lets so much time pass for the function alone that made this call, if it is to be so.
+fn stand_still(world: &World, fault: Fault, time: Duration) {
+    if let Some(id) = world.sim.current()
+        && world.faults.hit(&world.sim, fault)
+    {
+        world.say(|| fault.words().to_owned());
+        world.sim.freeze(id, time);
     }
 }
 

@@ -69,6 +69,7 @@ faults! {
     ClientReplyLost = 43: "the client never gets its reply",
     StaleIndex = 44: "a secondary index lags behind",
     Frozen = 45: "a function stands still for 25 s after a transaction",
+    Slow = 46: "reading takes a function 16 s",
 }
 
 /// Decides which faults happen: by script, or by chance; and counts.

@@ -43,6 +43,7 @@ const CHANCES: &[(Fault, f64)] = &[
     (Fault::ClientReplyLost, 0.1),
     (Fault::StaleIndex, 0.5),
     (Fault::Frozen, 0.1),
+    (Fault::Slow, 0.03),
 ];
 
 /// A schedule that has run.

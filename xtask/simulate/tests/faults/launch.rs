@@ -44,6 +44,18 @@ fn fault_45_a_launch_that_comes_too_late_to_be_sent_ends_at_once() {
 }
 
 #[test]
+fn fault_46_a_launch_that_could_be_cut_short_is_not_begun() {
+    let stage = Stage::new().fault(Fault::Slow, 1);
+    let (refused, id) = stage.play(|stage| async move {
+        let request = json!({"command": "work 5 exit 0 1", "lock": "prod"});
+        let refused = stage.ann.send(&stage.world, "POST", "/api/v1/executions", Some(request), None).await.unwrap();
+        (refused, stage.exec("work 5 exit 0 2", json!({"lock": "prod"})).await)
+    });
+    assert_eq!((refused.status, &refused.body["error"]["code"]), (503, &json!("unavailable")), "{}", refused.body);
+    assert_eq!((stage.status(&id).as_str(), stage.tasks()), ("completed", 1));
+}
+
+#[test]
 fn fault_02_a_lost_reply_of_run_task_starts_no_second_task() {
     ran(Fault::RunTaskReplyLost, 1);
     ran(Fault::RunTaskReplyLost, 10);

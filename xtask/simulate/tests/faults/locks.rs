@@ -112,6 +112,24 @@ fn fault_24_a_sweep_with_a_wrong_clock_does_not_take_a_launch_for_one_that_was_c
 }
 
 #[test]
+fn fault_46_whoever_has_too_little_time_left_leaves_the_queue_to_the_next_look() {
+    let stage = Stage::new().fault(Fault::StoppedDropped, 1);
+    let (left, taken) = stage.play(|stage| async move {
+        let first = stage.exec("work 5 exit 0 1", json!({"lock": "prod"})).await;
+        let second = stage.exec("work 5 exit 0 2", json!({"lock": "prod", "wait_lock": 3600})).await;
+        stage.seconds(90).await;
+        // Its event never came: this look at the first sees that it is over, late.
+        stage.world.faults.script(Fault::Slow, 1);
+        stage.ann.get(&stage.world, &first).await;
+        let left = stage.status(&second);
+        stage.ann.get(&stage.world, &second).await;
+        (left, stage.status(&second))
+    });
+    stage.assert_fired(Fault::Slow);
+    assert_eq!((left.as_str(), taken.as_str()), ("queued", "starting"));
+}
+
+#[test]
 fn fault_25_a_forced_release_waits_for_the_task_to_stop() {
     let stage = Stage::new();
     let (released, first, second) = stage.play(|stage| async move {
