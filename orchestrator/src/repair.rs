@@ -19,6 +19,10 @@ pub async fn apply(app: &App, row: &Row, task: &TaskView) -> anyhow::Result<()> 
     if task.is_stopped() {
         return if stranger || over { Ok(()) } else { finish::stopped(app, row, task).await };
     }
+    // Its launch may never have heard of it. Noted first: this may be the last time that anybody tells of it.
+    if row.execution.status == Status::Stopping && row.execution.task_arn.is_none() {
+        executions::set_task(app, row.id(), &task.task_arn).await?;
+    }
     // A task nobody waits for: the execution is over, is being stopped, or has another task.
     if stranger || over || row.execution.status == Status::Stopping {
         return tasks::stop(app, &task.task_arn, "the execution is over or being stopped").await;

@@ -79,20 +79,19 @@ async fn run(app: &App, execution: &Execution, task: &RunTask) -> Result<String,
     }
 }
 
-/// Notes the task's ARN; where the execution ended or is being stopped meanwhile, its task is stopped instead.
+/// Notes the task's ARN; where the execution ended or is being stopped meanwhile, its task is stopped.
 async fn note(app: &App, execution: &Execution, arn: &str) -> Result<()> {
-    let refused = match executions::set_task(app, &execution.execution_id, arn).await {
-        Ok(Ok(())) => return Ok(()),
-        Ok(Err(row)) => row,
+    let row = match executions::set_task(app, &execution.execution_id, arn).await {
+        Ok(row) => row,
         Err(error) => {
             // The task runs and its row stands: the task's own events, or the sweep, will bring the two together.
             tracing::error!(execution_id = %execution.execution_id, error = format!("{error:#}"), "could not note a task");
             return Ok(());
         }
     };
-    // The task's own event was faster, which is as good.
-    let known = refused.as_ref().is_some_and(|row| row.execution.task_arn.as_deref() == Some(arn));
-    let stopping = refused.as_ref().is_some_and(|row| row.execution.status == Status::Stopping);
+    // It is over, or has another task: one that its own event has ended meanwhile is known, which is as good.
+    let known = row.as_ref().is_some_and(|row| row.execution.task_arn.as_deref() == Some(arn));
+    let stopping = row.as_ref().is_some_and(|row| row.execution.status == Status::Stopping);
     if !known || stopping {
         tasks::stop(app, arn, "the execution was stopped while it started").await?;
     }

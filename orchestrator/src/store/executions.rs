@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use aws_sdk_dynamodb::types::{
-    Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update, builders::UpdateBuilder,
+    Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update, builders::UpdateBuilder,
 };
 use runvoy_api::{
     execution::Execution,
@@ -114,8 +114,8 @@ pub async fn get(app: &App, id: &ExecutionId) -> anyhow::Result<Option<Row>> {
     Ok(item.as_ref().and_then(row))
 }
 
-/// Notes which task runs the execution. On refusal, the row as it stands: it may be over, or being stopped.
-pub async fn set_task(app: &App, id: &ExecutionId, task_arn: &str) -> anyhow::Result<Result<(), Option<Row>>> {
+/// Notes which task runs the execution, unless it is over or has another one. Returns the row as it stands then.
+pub async fn set_task(app: &App, id: &ExecutionId, task_arn: &str) -> anyhow::Result<Option<Row>> {
     let mut request = app
         .dynamodb
         .update_item()
@@ -123,20 +123,21 @@ pub async fn set_task(app: &App, id: &ExecutionId, task_arn: &str) -> anyhow::Re
         .set_key(Some(key(id)))
         .update_expression("SET task_arn = :arn, log_stream_name = :stream")
         .condition_expression(
-            "(attribute_not_exists(task_arn) OR task_arn = :arn) AND #status IN (:starting, :running)",
+            "(attribute_not_exists(task_arn) OR task_arn = :arn) AND #status IN (:starting, :running, :stopping)",
         )
         .expression_attribute_names("#status", "status")
         .expression_attribute_values(":arn", s(task_arn))
         .expression_attribute_values(":stream", s(crate::tasks::log_stream(task_arn)))
+        .return_values(ReturnValue::AllNew)
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-    for status in [Status::Starting, Status::Running] {
+    for status in [Status::Starting, Status::Running, Status::Stopping] {
         request = request.expression_attribute_values(format!(":{status}"), s(status.as_str()));
     }
     match request.send().await.map_err(aws_sdk_dynamodb::error::SdkError::into_service_error) {
-        Ok(_) => Ok(Ok(())),
+        Ok(noted) => Ok(noted.attributes().and_then(row)),
         Err(error) => match error {
             aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(refused) => {
-                Ok(Err(refused.item().and_then(row)))
+                Ok(refused.item().and_then(row))
             }
             other => Err(other).context("noting an execution's task"),
         },

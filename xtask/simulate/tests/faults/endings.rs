@@ -69,3 +69,17 @@ fn fault_18_a_stop_while_provisioning_runs_nothing() {
     assert_eq!(stage.end(&id), ("stopped".to_owned(), None, "stopped by ann@example.com".to_owned()));
     assert!(stage.world.ecs.tasks().iter().all(|task| task.started.is_none()));
 }
+
+#[test]
+fn a_task_that_only_an_event_told_of_is_on_record_though_its_execution_is_being_stopped() {
+    let stage = Stage::new().fault(Fault::RunTaskReplyLost, 10);
+    let stage = stage.fault(Fault::StoppedDropped, 1).fault(Fault::TaskForgotten, 1);
+    let id = stage.play(|stage| async move {
+        let id = stage.exec("work 60 exit 0", json!({"lock": "prod"})).await;
+        let path = format!("/api/v1/executions/{id}");
+        stage.ann.send(&stage.world, "DELETE", &path, None, None).await.expect("an answer");
+        id
+    });
+    // Had nobody noted it, the execution would be said to have ended before it had a task.
+    assert_eq!((stage.tasks(), stage.status(&id).as_str()), (1, "lost"), "{}", stage.end(&id).2);
+}
