@@ -4,7 +4,7 @@
 //! 2. One transaction: the execution's row, its lock or its place in the queue, its audit record, its idempotency key.
 //!    From here on the sweep would find it.
 //! 3. RunTask, with the execution's id as client token.
-//! 4. The task's ARN, on the condition that nobody ended or stopped the execution meanwhile.
+//! 4. The task's ARN, on the condition that the execution is not over. Where it is, or is to be stopped, the task is stopped.
 //!
 //! The row stands before its task, always: a crash between any two steps leaves a row that says what was meant, and never
 //! a task that nobody knows of. Steps 3 and 4 are in [`start`]; an execution that waits for its lock takes them later.
